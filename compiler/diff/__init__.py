@@ -1,0 +1,1 @@
+"""What changes in meaning between two configurations. Computes here; `cli` prints."""

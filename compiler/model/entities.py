@@ -1,0 +1,228 @@
+"""Kong's entities with defaults filled in and references resolved to ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from compiler.model.diagnostic import EntityRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from compiler.model.document import MappingNode
+    from compiler.model.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """What all entities have. `source` is the mapping it was read from, for diagnostics."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    source: MappingNode = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Entity):
+    """Where requests go. Times are in milliseconds; None means unset."""
+
+    name: str | None
+    protocol: str
+    host: str
+    port: int
+    path: str | None
+    retries: int
+    connect_timeout: int
+    write_timeout: int
+    read_timeout: int
+    enabled: bool
+    client_certificate: str | None
+    tls_verify: bool | None
+    tls_verify_depth: int | None
+    ca_certificates: tuple[str, ...] | None
+    tls_sans: Mapping[str, Any] | None
+
+    @property
+    def label(self) -> str:
+        """Return its name, else its id."""
+        return self.name or self.id
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("service", self.id, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Entity):
+    """Which requests go to a service. Unset list fields are empty."""
+
+    name: str | None
+    service: str | None
+    protocols: tuple[str, ...]
+    methods: tuple[str, ...]
+    hosts: tuple[str, ...]
+    paths: tuple[str, ...]
+    headers: Mapping[str, tuple[str, ...]]
+    snis: tuple[str, ...]
+    sources: tuple[Mapping[str, Any], ...]
+    destinations: tuple[Mapping[str, Any], ...]
+    https_redirect_status_code: int
+    regex_priority: int
+    strip_path: bool
+    preserve_host: bool
+    path_handling: str
+    request_buffering: bool
+    response_buffering: bool
+    expression: str | None
+    priority: int | None
+    created_at: int | None
+
+    @property
+    def label(self) -> str:
+        """Return its name, else its id."""
+        return self.name or self.id
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("route", self.id, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream(Entity):
+    """A virtual host name with targets behind it."""
+
+    name: str
+    algorithm: str
+    hash_on: str
+    hash_fallback: str
+    hash_on_header: str | None
+    hash_fallback_header: str | None
+    hash_on_cookie: str | None
+    hash_on_cookie_path: str
+    hash_on_query_arg: str | None
+    hash_fallback_query_arg: str | None
+    hash_on_uri_capture: str | None
+    hash_fallback_uri_capture: str | None
+    slots: int
+    healthchecks: Mapping[str, Any]
+    host_header: str | None
+    client_certificate: str | None
+    use_srv_name: bool
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("upstream", self.id, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target(Entity):
+    """An address of an upstream; `target` is host:port with Kong's default port 8000 filled in."""
+
+    upstream: str
+    target: str
+    weight: int
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("target", self.id, self.target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate(Entity):
+    """A certificate (with its chain) and key, perhaps a second pair of another key type."""
+
+    cert: str
+    key: Secret
+    cert_alt: str | None
+    key_alt: Secret | None
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("certificate", self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sni(Entity):
+    """A server name that a certificate is served for (as written; wildcards at either end)."""
+
+    name: str
+    certificate: str
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("sni", self.id, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaCertificate(Entity):
+    """A certificate authority that services or plugins trust."""
+
+    cert: str
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("ca_certificate", self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin(Entity):
+    """A plugin and its scope; `config` as written, schemas are another matter."""
+
+    name: str
+    instance_name: str | None
+    service: str | None
+    route: str | None
+    consumer: str | None
+    config: Mapping[str, Any]
+    protocols: tuple[str, ...]
+    enabled: bool
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("plugin", self.id, self.instance_name or self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer(Entity):
+    """Somebody who may be let in."""
+
+    username: str | None
+    custom_id: str | None
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("consumer", self.id, self.username or self.custom_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncompiled:
+    """An entity of a kind that is read but not compiled (a credential, a vault, a key, …)."""
+
+    kind: str
+    source: MappingNode = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entities:
+    """All entities, keyed by id, in the order they were read."""
+
+    services: Mapping[str, Service]
+    routes: Mapping[str, Route]
+    upstreams: Mapping[str, Upstream]
+    targets: Mapping[str, Target]
+    certificates: Mapping[str, Certificate]
+    snis: Mapping[str, Sni]
+    ca_certificates: Mapping[str, CaCertificate]
+    plugins: Mapping[str, Plugin]
+    consumers: Mapping[str, Consumer]
+    uncompiled: tuple[Uncompiled, ...] = ()

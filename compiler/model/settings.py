@@ -1,0 +1,118 @@
+"""kong.conf, resolved: every property's value and where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compiler.model.place import Default
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from compiler.model.place import Origin
+
+Value = bool | int | float | str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One property: the value in force, its origin, and the layers it won over (best first)."""
+
+    name: str
+    value: Value
+    origin: Origin
+    overridden: tuple[tuple[Value, Origin], ...] = ()
+    sensitive: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        """Tell whether nobody set it."""
+        return isinstance(self.origin, Default)
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """A directive that the settings inject into one of nginx's blocks: raw nginx text."""
+
+    name: str
+    value: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """One entry of a `*_listen` property."""
+
+    ip: str
+    port: int
+    ssl: bool = False
+    http2: bool = False
+    proxy_protocol: bool = False
+    deferred: bool = False
+    bind: bool = False
+    reuseport: bool = False
+    backlog: int | None = None
+    ipv6only: bool | None = None
+    so_keepalive: str | None = None
+    udp: bool = False
+
+    @property
+    def address(self) -> str:
+        """Return `ip:port` as nginx's `listen` takes it (IPv6 in brackets)."""
+        return f"{self.ip}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All properties of one Kong version.
+
+    `directives` are keyed by nginx block as Kong names them (main, events, http, proxy,
+    location, upstream, admin, status, stream, sproxy, supstream), sorted by name as Kong
+    sorts them. `listeners` are keyed by group (proxy, admin, admin_gui, status, stream, cluster).
+    """
+
+    kong_version: tuple[int, ...]
+    properties: Mapping[str, Setting]
+    directives: Mapping[str, tuple[Directive, ...]]
+    listeners: Mapping[str, tuple[Listener, ...]]
+
+    def __getitem__(self, name: str) -> Setting:
+        return self.properties[name]
+
+    def origin(self, name: str) -> Origin:
+        """Return where the value of property *name* came from."""
+        return self.properties[name].origin
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean property; False where the version does not have it."""
+        setting = self.properties.get(name)
+        return setting is not None and setting.value is True
+
+    def text(self, name: str) -> str | None:
+        """Return a text property, None when unset."""
+        value = self.properties[name].value
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name} is not text")
+        return value
+
+    def number(self, name: str) -> int | None:
+        """Return a whole-number property, None when unset."""
+        value = self.properties[name].value
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise TypeError(f"{name} is not a whole number")
+        return value
+
+    def items(self, name: str) -> tuple[str, ...]:
+        """Return a list property, empty when unset."""
+        value = self.properties[name].value
+        if value is None:
+            return ()
+        if not isinstance(value, tuple):
+            raise TypeError(f"{name} is not a list")
+        return value
+
+    def directive(self, block: str, name: str) -> Directive | None:
+        """Return the last directive *name* injected into *block*, None if there is none."""
+        found = [d for d in self.directives.get(block, ()) if d.name == name]
+        return found[-1] if found else None
