@@ -184,6 +184,7 @@ class Plugin(Entity):
     config: Mapping[str, Any]
     protocols: tuple[str, ...]
     enabled: bool
+    consumer_group: str | None = None
 
     @property
     def ref(self) -> EntityRef:
@@ -206,10 +207,14 @@ class Consumer(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncompiled:
-    """An entity of a kind that is read but not compiled (a credential, a vault, a key, …)."""
+    """An entity of a kind that is read but not compiled (a credential, a vault, a key, …).
+
+    `parent` is the id of the consumer that a credential belongs to.
+    """
 
     kind: str
     source: MappingNode = field(compare=False, repr=False)
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

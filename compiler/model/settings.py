@@ -10,9 +10,30 @@ from compiler.model.place import Default
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.model.place import Origin
+    from compiler.model.place import Origin, Place
 
 Value = bool | int | float | str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfEntry:
+    """One property as kong.conf gives it: `text` as Kong reads it, `written` as it stands there.
+
+    The two differ where Kong takes a value for a number and prints it anew (`0123` is `123`).
+    """
+
+    name: str
+    text: str
+    place: Place
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfFile:
+    """kong.conf as read: what is in force of it, by property name, in file order."""
+
+    file: str
+    entries: Mapping[str, ConfEntry]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,5 @@
+"""`python -m compiler` is `kcompile`."""
+
+from compiler.cli.app import main
+
+main()

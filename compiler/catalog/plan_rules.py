@@ -1,0 +1,213 @@
+"""K34x to K36x: what routes, services and plugins ask for that is not compiled."""
+
+from compiler.model.diagnostic import Rule, Severity
+
+PLUGIN_REFUSED = Rule(
+    code="K340",
+    name="plugin-not-compiled",
+    severity=Severity.ERROR,
+    message="plugin {plugin} ({scope}) is not compiled, and without it {loss}",
+    hint="protect the route by other means and say --allow-uncompiled {plugin}, or remove it",
+)
+PLUGIN_IGNORED = Rule(
+    code="K341",
+    name="plugin-not-compiled-harmless",
+    severity=Severity.WARNING,
+    message="plugin {plugin} ({scope}) is not compiled: {loss}",
+    hint="nginx serves the route without it",
+)
+ENTITY_IGNORED = Rule(
+    code="K342",
+    name="entity-not-compiled",
+    severity=Severity.WARNING,
+    message="{count} {kind} read, but not compiled: nothing in the output uses them",
+)
+ROUTE_CONDITION = Rule(
+    code="K343",
+    name="route-condition-not-compiled",
+    severity=Severity.ERROR,
+    message="route {route} matches by {condition}, which is not compiled yet",
+    hint="remove {condition}, or keep this route on Kong",
+)
+ROUTE_PATH = Rule(
+    code="K344",
+    name="route-path-not-compiled",
+    severity=Severity.ERROR,
+    message="route {route}: the path {path} {reason}, which is not compiled yet",
+    hint="use a plain prefix",
+)
+ROUTE_HOST_PORT = Rule(
+    code="K345",
+    name="route-host-port-not-compiled",
+    severity=Severity.ERROR,
+    message="route {route}: the host {host} names a port, which is not compiled yet",
+    hint="remove the port",
+)
+ROUTE_PROTOCOL = Rule(
+    code="K346",
+    name="route-protocol-not-compiled",
+    severity=Severity.ERROR,
+    message="route {route} has the protocol {protocol}, which is not compiled yet",
+    hint="only http and https routes are compiled",
+)
+SERVICE_PROTOCOL = Rule(
+    code="K347",
+    name="service-protocol-not-compiled",
+    severity=Severity.ERROR,
+    message="service {service} has the protocol {protocol}, which is not compiled yet",
+    hint="only http and https services are compiled",
+)
+SERVICE_PATH = Rule(
+    code="K348",
+    name="service-path-not-compiled",
+    severity=Severity.ERROR,
+    message="service {service}: the path {path} holds {what}, which nginx cannot send as it is",
+    hint="use a path without it",
+)
+UPSTREAM_ALGORITHM = Rule(
+    code="K349",
+    name="upstream-algorithm-not-compiled",
+    severity=Severity.ERROR,
+    message="upstream {upstream}: the algorithm {algorithm} is not compiled yet",
+    hint="use round-robin",
+)
+UPSTREAM_FEATURE = Rule(
+    code="K350",
+    name="upstream-feature-not-compiled",
+    severity=Severity.WARNING,
+    message="upstream {upstream}: {feature} is not compiled; nginx goes without it",
+)
+UPSTREAM_EMPTY = Rule(
+    code="K351",
+    name="upstream-without-targets",
+    severity=Severity.WARNING,
+    message="upstream {upstream} has no target with a weight: its services answer 502",
+    hint="add a target",
+)
+TARGET_NAMES_DIFFER = Rule(
+    code="K352",
+    name="target-names-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "service {service}: the targets of upstream {upstream} have different names ({names}); "
+        "Kong {effect} the name of the target it picks, nginx has one name for all"
+    ),
+    hint="set host_header of the upstream to the name that its certificates are for",
+)
+TARGET_HOST_HEADER = Rule(
+    code="K353",
+    name="target-host-header-differs",
+    severity=Severity.WARNING,
+    message=(
+        "service {service}: Kong sends the picked target's name as Host, nginx sends {host} to "
+        "every target of upstream {upstream}"
+    ),
+    hint="set host_header of the upstream to the Host that the targets expect",
+)
+TOO_MANY_LOCATIONS = Rule(
+    code="K355",
+    name="too-many-locations",
+    severity=Severity.ERROR,
+    message=(
+        "{hostless} paths of routes without hosts under {hosts} hosts make {count} locations, "
+        "more than nginx can hold ({limit})"
+    ),
+    hint="give the routes hosts",
+)
+NO_RESOLVER = Rule(
+    code="K356",
+    name="resolver-from-this-machine",
+    severity=Severity.WARNING,
+    message=(
+        "upstream names such as {name} are looked up while nginx runs, and dns_resolver is not "
+        "set: the name servers of {source} are written ({servers})"
+    ),
+    hint="set dns_resolver to the name servers of the machine that runs nginx",
+)
+NAMES_AT_START = Rule(
+    code="K357",
+    name="target-names-at-start-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "upstream {upstream} has targets with names, and nginx {version} can look those up only "
+        "when it starts: one that does not resolve keeps nginx from starting"
+    ),
+    hint="use nginx 1.27.3 or newer, addresses, or accept it with --names-at-start",
+)
+COSTLY_CONTEXTS = Rule(
+    code="K358",
+    name="upstream-tls-costly",
+    severity=Severity.WARNING,
+    message=(
+        "nginx {version} builds a TLS context for each of {count} https locations: expect about "
+        "{seconds} s and {megabytes} MB to load, twice the memory during a reload"
+    ),
+    hint="use nginx 1.23.1 or newer, which shares them, or a small CA bundle",
+)
+LISTENER_IGNORED = Rule(
+    code="K359",
+    name="listener-not-compiled",
+    severity=Severity.WARNING,
+    message="{group}_listen is set, but its listeners are not compiled",
+)
+EXPRESSION_FLAVOR = Rule(
+    code="K360",
+    name="router-flavor-not-compiled",
+    severity=Severity.ERROR,
+    message="router_flavor {flavor} is not compiled yet",
+    hint="use traditional_compatible",
+)
+PROXY_OFF = Rule(
+    code="K361",
+    name="proxy-listener-missing",
+    severity=Severity.WARNING,
+    message="proxy_listen is off: no route is served",
+)
+VALUE_TOO_LONG = Rule(
+    code="K362",
+    name="value-too-long",
+    severity=Severity.ERROR,
+    message="{what} is {length} bytes long; nginx reads at most 4095 in one word",
+    hint="shorten it",
+)
+HTTPS_NOT_SERVED = Rule(
+    code="K363",
+    name="https-route-not-served",
+    severity=Severity.WARNING,
+    message="route {route} wants https, but no entry of proxy_listen has ssl",
+    hint="add an ssl listener to proxy_listen",
+)
+KEYS_UNREADABLE = Rule(
+    code="K364",
+    name="keys-unreadable-for-workers",
+    severity=Severity.WARNING,
+    message=(
+        "the key files belong to {user} with mode 0600: if nginx starts as root, its workers "
+        "({worker}) cannot read them and every handshake fails"
+    ),
+    hint="render as root, or give tls/keys to the group of the workers with mode 0640",
+)
+
+ENTITIES_MISSING = Rule(
+    code="K365",
+    name="entities-missing",
+    severity=Severity.WARNING,
+    message="no entities were given: no route is served",
+    hint="name them with -e FILE, or set declarative_config",
+)
+ENTITIES_UNREADABLE = Rule(
+    code="K366",
+    name="entities-unreadable",
+    severity=Severity.ERROR,
+    message="declarative_config names {path}, which cannot be read: {reason}",
+    hint="give an existing file",
+)
+
+RULES = (
+    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_CONDITION, ROUTE_PATH, ROUTE_HOST_PORT,
+    ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
+    UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
+    NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED, EXPRESSION_FLAVOR,
+    PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
+    ENTITIES_MISSING, ENTITIES_UNREADABLE,
+)  # fmt: skip

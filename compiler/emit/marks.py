@@ -1,0 +1,63 @@
+"""Marks: how a line of the output is traced to the entity it comes from.
+
+A template prints a mark where an entity's lines begin and end. Marks hold control characters,
+which quoting keeps out of everything else, and are taken out again before anything is written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compiler.model.nginx import Source
+
+_MARK = re.compile(r"\x01(-?\d+)\x02")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Lines *first* to *last* (from 1) that come from *source*."""
+
+    first: int
+    last: int
+    source: Source
+
+
+class Marker:
+    """Numbers the sources of one file while it is rendered."""
+
+    def __init__(self) -> None:
+        self._sources: list[Source] = []
+
+    def begin(self, source: Source | None) -> str:
+        """Return the mark to print in the first line of *source*."""
+        if source is None:
+            return ""
+        self._sources.append(source)
+        return f"\x01{len(self._sources)}\x02"
+
+    def end(self, source: Source | None) -> str:
+        """Return the mark to print in its last line."""
+        return "" if source is None else "\x01-1\x02"
+
+    def strip(self, text: str) -> tuple[str, list[Span]]:
+        """Return *text* without marks, and which lines came from what."""
+        if not self._sources:
+            return text, []
+        spans: list[Span] = []
+        open_marks: list[tuple[int, int]] = []
+        lines = text.split("\n")
+        for number, line in enumerate(lines, 1):
+            if "\x01" not in line:
+                continue
+            for found in _MARK.findall(line):
+                if found == "-1":
+                    index, first = open_marks.pop()
+                    spans.append(Span(first, number, self._sources[index - 1]))
+                else:
+                    open_marks.append((int(found), number))
+            lines[number - 1] = _MARK.sub("", line)
+        spans.sort(key=lambda span: (span.first, -span.last))
+        return "\n".join(lines), spans

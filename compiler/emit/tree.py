@@ -1,0 +1,95 @@
+"""The blocks and the certificates as the files of the output tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compiler.emit.dhparam import predefined_dhparam
+from compiler.emit.environment import environment
+from compiler.emit.marks import Marker
+from compiler.model.layout import bundle_file, certificate_file, dhparam_file, key_file
+from compiler.model.nginx import OutputFile
+from compiler.model.plan import Proxied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compiler.emit.marks import Span
+    from compiler.model.nginx import Main
+    from compiler.model.plan import Plan, TlsPolicy
+    from compiler.model.x509 import Bundle, KeyPair
+
+KEY_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The files of the output by path, and which of their lines come from which entity."""
+
+    files: dict[str, OutputFile]
+    spans: dict[str, list[Span]]
+
+
+def emit(main: Main, plan: Plan) -> Tree:
+    """Render every file of the output but the manifest."""
+    files: dict[str, OutputFile] = {}
+    spans: dict[str, list[Span]] = {}
+    for path in _text_files(main):
+        text, found = _render(path, main)
+        files[path] = OutputFile(text)
+        if found:
+            spans[path] = found
+    files.update(_material(plan))
+    return Tree(files=dict(sorted(files.items())), spans=spans)
+
+
+def _text_files(main: Main) -> list[str]:
+    paths = ["nginx.conf", *(str(path) for path in main.includes)]
+    return [*paths, "conf/server.conf"] if "conf/proxy.conf" in paths else paths
+
+
+def _render(path: str, main: Main) -> tuple[str, list[Span]]:
+    marker = Marker()
+    text = environment().get_template(f"{path}.j2").render(main=main, marker=marker)
+    return marker.strip(text)
+
+
+def _material(plan: Plan) -> Iterator[tuple[str, OutputFile]]:
+    for pair in _pairs(plan):
+        yield certificate_file(pair), OutputFile(pair.certificate_text)
+        yield key_file(pair), OutputFile(pair.key, KEY_MODE)
+    for bundle in _bundles(plan):
+        yield bundle_file(bundle), OutputFile(bundle.text)
+    if plan.dhparam is not None:
+        text = plan.dhparam if "-----" in plan.dhparam else predefined_dhparam(plan.dhparam)
+        yield dhparam_file(plan.dhparam), OutputFile(text)
+
+
+def _pairs(plan: Plan) -> Iterator[KeyPair]:
+    for group in plan.listen.values():
+        yield from group.pairs
+    if "proxy" in plan.listen and plan.listen["proxy"].pairs:
+        for served in plan.sni.certificates:
+            yield served.main
+            if served.alternative is not None:
+                yield served.alternative
+    for policy in _policies(plan):
+        if policy.client is not None:
+            yield policy.client
+
+
+def _bundles(plan: Plan) -> Iterator[Bundle]:
+    for policy in _policies(plan):
+        if policy.trusted is not None:
+            yield policy.trusted
+
+
+def _policies(plan: Plan) -> Iterator[TlsPolicy]:
+    if plan.common_tls is not None:
+        yield plan.common_tls
+    for host in plan.hosts:
+        for path in host.paths:
+            answer = path.answer
+            if isinstance(answer, Proxied) and answer.destination.tls is not None:
+                yield answer.destination.tls.policy

@@ -1,0 +1,163 @@
+"""The whole plan as nginx.conf and its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.lower.certificates import lower_sni
+from compiler.lower.control import lower_control_servers
+from compiler.lower.requests import lower_every_server, lower_maps, lower_proxy
+from compiler.lower.servers import lower_servers
+from compiler.lower.upstreams import lower_upstreams
+from compiler.model.layout import dhparam_file
+from compiler.model.nginx import Main, Section, Simple
+from compiler.model.words import Literal, Raw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from compiler.model.nginx import Map
+    from compiler.model.plan import Plan
+    from compiler.model.settings import Directive
+
+TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+"""nginx's folders for temporary files; kept under `logs/tmp`, so that the tree is all it needs."""
+
+
+def lower(plan: Plan) -> Main:
+    """Return the blocks for *plan*."""
+    sni_maps = lower_sni(plan)
+    proxy_maps = lower_maps(plan)
+    servers = (*lower_servers(plan), *lower_control_servers(plan))
+    raw = plan.directives
+    includes = [Literal("conf/proxy.conf")] if "proxy" in plan.listen else []
+    if sni_maps:
+        includes.append(Literal("conf/certificates.conf"))
+    injected = {d.name for d in raw.get("http", ())}
+    names = max((len(name) for s in servers for name in s.names), default=0)
+    return Main(
+        main=_main(plan),
+        events=_events(raw.get("events", ())),
+        http=(
+            _general(plan, injected),
+            _tls(plan, injected),
+            *_sizes([*sni_maps, *proxy_maps], len(servers), names, injected),
+            *_injected(raw.get("http", ()), "nginx_http_* settings"),
+            *_injected(_upstream_tls(raw), "nginx_proxy_proxy_ssl_* settings"),
+        ),
+        includes=tuple(includes),
+        upstream_servers=lower_upstreams(plan),
+        servers=servers,
+        sni_maps=sni_maps,
+        proxy_maps=proxy_maps,
+        proxy=lower_proxy(plan),
+        every_server=(*lower_every_server(plan), *_server_injected(plan)),
+        every_location=tuple(
+            _raw(d) for d in raw.get("location", ()) if not d.name.startswith("proxy_ssl_")
+        ),
+    )
+
+
+def _raw(directive: Directive) -> Simple:
+    return Simple(directive.name, (Raw(directive.value),))
+
+
+def _words(text: str) -> tuple[Literal, ...]:
+    return tuple(Literal(word) for word in text.split())
+
+
+def _injected(directives: Iterable[Directive], comment: str) -> tuple[Section, ...]:
+    found = tuple(_raw(d) for d in directives)
+    return (Section(comment=comment, directives=found),) if found else ()
+
+
+def _main(plan: Plan) -> tuple[Simple, ...]:
+    log = plan.logs["proxy_error_log"]
+    return (
+        Simple("pid", (Literal("logs/nginx.pid"),)),
+        Simple("error_log", (*_words(log), Literal(plan.log_level))),
+        *(_raw(d) for d in plan.directives.get("main", ())),
+    )
+
+
+def _events(directives: Iterable[Directive]) -> tuple[Simple, ...]:
+    found = tuple(_raw(d) for d in directives)
+    if any(d.name == "worker_connections" for d in found):
+        return found
+    # Kong takes the limit of open files of the machine it starts on, at most this.
+    return (Simple("worker_connections", (16384,)), *found)
+
+
+def _general(plan: Plan, injected: set[str]) -> Section:
+    own = (
+        Simple("access_log", _words(plan.logs["proxy_access_log"])),
+        Simple("default_type", (Literal("text/plain"),)),
+        Simple("server_tokens", (False,)),
+        Simple("underscores_in_headers", (True,)),
+        Simple("uninitialized_variable_warn", (False,)),
+        *(Simple(f"{name}_temp_path", (Literal(f"logs/tmp/{name}"),)) for name in TEMP_PATHS),
+    )
+    return Section(comment="general", directives=_without(own, injected))
+
+
+def _tls(plan: Plan, injected: set[str]) -> Section:
+    own: list[Simple] = []
+    if plan.weak_ciphers:
+        level = (Literal("CipherString"), Literal("DEFAULT:@SECLEVEL=0"))
+        own += [Simple(f"{prefix}ssl_conf_command", level) for prefix in ("", "proxy_")]
+    if plan.ciphers is not None:
+        own.append(Simple("ssl_ciphers", (Literal(plan.ciphers),)))
+    if plan.dhparam is not None:
+        own.append(Simple("ssl_dhparam", (Literal(dhparam_file(plan.dhparam)),)))
+    return Section(comment="TLS to clients", directives=_without(own, injected))
+
+
+def _without(own: Iterable[Simple], injected: set[str]) -> tuple[Simple, ...]:
+    """Leave out what is injected: a directive given twice keeps nginx from starting."""
+    return tuple(directive for directive in own if directive.name not in injected)
+
+
+def _sizes(
+    maps: list[Map], servers: int, longest_name: int, injected: set[str]
+) -> tuple[Section, ...]:
+    """Return the sizes of nginx's hash tables, in powers of two so that they seldom change."""
+    keys = [len(str(key).encode()) for found in maps for key, _ in found.entries]
+    rows = max((len(found.entries) for found in maps), default=0)
+    own = (
+        Simple("map_hash_max_size", (_power(rows * 2, 2048),)),
+        Simple("map_hash_bucket_size", (_power(max(keys, default=0) + 32, 128),)),
+        Simple("server_names_hash_max_size", (_power(servers * 2, 1024),)),
+        Simple("server_names_hash_bucket_size", (_power(longest_name + 32, 128),)),
+        Simple("variables_hash_max_size", (2048,)),
+        Simple("proxy_headers_hash_max_size", (1024,)),
+        Simple("proxy_headers_hash_bucket_size", (128,)),
+    )
+    return (Section(comment="sizes of tables", directives=_without(own, injected)),)
+
+
+def _power(wanted: int, smallest: int) -> int:
+    size = smallest
+    while size < wanted:
+        size *= 2
+    return size
+
+
+def _upstream_tls(raw: Mapping[str, tuple[Directive, ...]]) -> list[Directive]:
+    """Return the injected proxy_ssl_* directives, the innermost block's where several have one.
+
+    They stand in http, so that one TLS context serves all locations that share them.
+    """
+    found: dict[str, Directive] = {}
+    for block in ("proxy", "location"):
+        found |= {d.name: d for d in raw.get(block, ()) if d.name.startswith("proxy_ssl_")}
+    return list(found.values())
+
+
+def _server_injected(plan: Plan) -> tuple[Section, ...]:
+    directives = [
+        d
+        for d in plan.directives.get("proxy", ())
+        if not d.name.startswith("proxy_ssl_")
+        and (plan.trusted_ips or not d.name.startswith("real_ip_"))
+    ]
+    return _injected(directives, "nginx_proxy_* settings")

@@ -1,0 +1,237 @@
+"""What every proxied request and every answer gets: headers and the maps behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.lower.locations import client_certificate
+from compiler.model.layout import bundle_file
+from compiler.model.nginx import Map, Section, Simple
+from compiler.model.words import Expression, Literal
+
+if TYPE_CHECKING:
+    from compiler.model.plan import Plan
+
+_TRUSTED = ("proto", "host", "port")
+_OWN = {"proto": "$scheme", "host": "$host", "port": "$server_port"}
+_MESSAGES = {
+    "$no_route": (404, "no Route matched with those values"),
+    "$no_service": (503, "no Service found with those values"),
+    "$https_required": (426, "Please use HTTPS protocol"),
+    "$not_found": (404, "Not found"),
+}
+
+
+_DOLLAR = Map(
+    why="a dollar sign that is not a variable",
+    source=Expression("$remote_addr"),
+    variable="$literal_dollar",
+    default=Literal("$"),
+    entries=(),
+    by_address=True,
+)
+
+
+def lower_maps(plan: Plan) -> tuple[Map, ...]:
+    """Return the maps that proxied requests use."""
+    maps = [_body(variable, *answer) for variable, answer in _MESSAGES.items()]
+    maps.append(
+        _simple(
+            "keep upstream connections open, and let websockets through",
+            "$http_upgrade",
+            "$upstream_connection",
+            "upgrade",
+            {"": ""},
+        )
+    )
+    maps.append(
+        Map(
+            why="X-Forwarded-For with the peer's address added",
+            source=Expression("$http_x_forwarded_for"),
+            variable="$forwarded_for",
+            default=Expression("$http_x_forwarded_for, $realip_remote_addr"),
+            entries=((Literal(""), Expression("$remote_addr")),),
+        )
+    )
+    if plan.trusted_ips:
+        maps.append(_trusted_peers(plan.trusted_ips))
+        maps += [_forwarded(name) for name in _TRUSTED]
+        maps.append(
+            _simple(
+                "what the client was told to use",
+                "$forwarded_proto",
+                "$needs_https",
+                "1",
+                {"https": ""},
+            )
+        )
+    else:
+        maps.append(_simple("what the client used", "$scheme", "$needs_https", "1", {"https": ""}))
+    maps.append(_upgrade())
+    if plan.headers.debug:
+        maps += [_debug(name) for name in ("route_id", "route_name", "service_id", "service_name")]
+    if _uses_dollar(plan):
+        maps.append(_DOLLAR)
+    return tuple(maps)
+
+
+def _simple(why: str, source: str, variable: str, default: str, entries: dict[str, str]) -> Map:
+    return Map(
+        why=why,
+        source=Expression(source),
+        variable=variable,
+        default=Expression(default),
+        entries=tuple((Literal(key), Expression(value)) for key, value in entries.items()),
+    )
+
+
+def _body(variable: str, status: int, message: str) -> Map:
+    text = f'{{"message":"{message}","request_id":"$request_id"}}'
+    return Map(
+        why=f"the body of a {status}, in Kong's shape",
+        source=Expression("$request_id"),
+        variable=variable,
+        default=Expression(text),
+        entries=(),
+    )
+
+
+def _trusted_peers(trusted: tuple[str, ...]) -> Map:
+    addresses = [address for address in trusted if address != "unix:"]
+    return Map(
+        why="peers whose X-Forwarded headers are believed (trusted_ips)",
+        source=Expression("$realip_remote_addr"),
+        variable="$from_trusted_peer",
+        default=Literal("0"),
+        entries=tuple((Literal(address), Literal("1")) for address in sorted(set(addresses))),
+        by_address=True,
+    )
+
+
+def _forwarded(name: str) -> Map:
+    return Map(
+        why=f"X-Forwarded-{name.title()} of a trusted peer, else our own",
+        source=Expression(f"$from_trusted_peer:$http_x_forwarded_{name}"),
+        variable=f"$forwarded_{name}",
+        default=Expression(_OWN[name]),
+        entries=((Literal(f"~^1:(?<believed_{name}>.+)$"), Expression(f"$believed_{name}")),),
+    )
+
+
+def _upgrade() -> Map:
+    return Map(
+        why="what a plain request to an https route is told to upgrade to",
+        source=Expression("$status:$upstream_status"),
+        variable="$upgrade_to",
+        default=None,
+        entries=((Literal("426:"), Literal("TLS/1.2, HTTP/1.1")),),
+    )
+
+
+def _debug(name: str) -> Map:
+    return Map(
+        why="shown to a request with Kong-Debug: 1 (allow_debug_header)",
+        source=Expression("$http_kong_debug"),
+        variable=f"$debug_{name}",
+        default=None,
+        entries=((Literal("1"), Expression(f"$kong_{name}")),),
+    )
+
+
+def lower_proxy(plan: Plan) -> tuple[Section, ...]:
+    """Return what is common to all proxied requests, for the http block."""
+    trusted = bool(plan.trusted_ips)
+    headers = {
+        "Host": "$upstream_host",
+        "Connection": "$upstream_connection",
+        "Upgrade": "$http_upgrade",
+        "X-Real-IP": "$remote_addr",
+        "X-Forwarded-For": "$forwarded_for",
+        "X-Forwarded-Proto": "$forwarded_proto" if trusted else "$scheme",
+        "X-Forwarded-Host": "$forwarded_host" if trusted else "$host",
+        "X-Forwarded-Port": "$forwarded_port" if trusted else "$server_port",
+        "X-Forwarded-Prefix": "",
+    }
+    if plan.headers.request_id_to_upstream:
+        headers["X-Kong-Request-Id"] = "$request_id"
+    sections = [
+        Section(
+            comment="requests to upstreams",
+            directives=(
+                Simple("proxy_http_version", (Literal("1.1"),)),
+                *(
+                    Simple("proxy_set_header", (Literal(name), Expression(value)))
+                    for name, value in headers.items()
+                ),
+                Simple("proxy_redirect", (Literal("off"),)),
+                Simple("proxy_next_upstream_tries", (6,)),
+            ),
+        ),
+        *_tls(plan),
+    ]
+    if plan.resolvers:
+        servers = tuple(Literal(server) for server in plan.resolvers)
+        sections.append(
+            Section(
+                comment="names of upstreams are looked up here",
+                directives=(Simple("resolver", servers),),
+            )
+        )
+    return tuple(sections)
+
+
+def _tls(plan: Plan) -> list[Section]:
+    common = plan.common_tls
+    if common is None:
+        return []
+    directives = [
+        Simple("proxy_ssl_server_name", (True,)),
+        Simple("proxy_ssl_name", (Expression("$upstream_host"),)),
+        Simple("proxy_ssl_verify", (common.verify,)),
+        Simple("proxy_ssl_verify_depth", (common.depth,)),
+    ]
+    if common.trusted is not None:
+        path = Literal(bundle_file(common.trusted))
+        directives.append(Simple("proxy_ssl_trusted_certificate", (path,)))
+    directives += client_certificate(common)
+    return [
+        Section(
+            comment="TLS to upstreams: the name sent and verified is the Host that is sent",
+            directives=tuple(directives),
+        )
+    ]
+
+
+def lower_every_server(plan: Plan) -> tuple[Section, ...]:
+    """Return what every server of the proxy listeners includes."""
+    own = [Simple("default_type", (Literal("application/json; charset=utf-8"),))]
+    group = plan.listen.get("proxy")
+    if group is not None and plan.features.http2_directive:
+        own += [Simple("http2", (True,))] if any(x.http2 for x in group.listeners) else []
+    headers = {"Upgrade": "$upgrade_to"}
+    if plan.headers.request_id_to_client:
+        headers["X-Kong-Request-Id"] = "$request_id"
+    if plan.headers.debug:
+        headers |= {
+            "Kong-Route-Id": "$debug_route_id",
+            "Kong-Route-Name": "$debug_route_name",
+            "Kong-Service-Id": "$debug_service_id",
+            "Kong-Service-Name": "$debug_service_name",
+        }
+    always = Literal("always")
+    own += [
+        Simple("add_header", (Literal(name), Expression(value), always))
+        for name, value in headers.items()
+    ]
+    own += [Simple("set_real_ip_from", (Literal(address),)) for address in plan.trusted_ips]
+    return (Section(comment="every server of the proxy listeners", directives=tuple(own)),)
+
+
+def _uses_dollar(plan: Plan) -> bool:
+    """Tell whether a user's text with a `$` stands in an expression."""
+    texts = [
+        text
+        for group in plan.groups
+        for text in (group.destination.host_header, group.destination.service.path)
+    ]
+    return any("$" in text for text in texts if text)

@@ -1,0 +1,102 @@
+"""Virtual hosts to `server` blocks."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from compiler.lower.certificates import default_certificates
+from compiler.lower.locations import lower_location
+from compiler.model.nginx import Server, Simple
+from compiler.model.words import Literal
+
+if TYPE_CHECKING:
+    from compiler.model.plan import Plan, VirtualHost
+    from compiler.model.settings import Listener
+    from compiler.model.words import Word
+
+INCLUDE_SERVER = Simple("include", (Literal("conf/server.conf"),))
+
+
+def lower_servers(plan: Plan) -> tuple[Server, ...]:
+    """Return the servers of the proxy listeners, the default one of each socket first."""
+    group = plan.listen.get("proxy")
+    if group is None:
+        return ()
+    wildcards_overlap = any(host.kind == "both-wildcards" for host in plan.hosts)
+    servers = []
+    for host in plan.hosts:
+        listeners = [
+            listener
+            for listener in group.listeners
+            if host.scheme == "any" or listener.ssl == (host.scheme == "https")
+        ]
+        if listeners:
+            servers.append(_server(host, listeners, plan, as_regex=wildcards_overlap))
+    return tuple(servers)
+
+
+def _server(
+    host: VirtualHost,
+    listeners: list[Listener],
+    plan: Plan,
+    *,
+    as_regex: bool,
+) -> Server:
+    is_default = host.kind == "default"
+    tls = default_certificates(plan) if is_default and any(x.ssl for x in listeners) else ()
+    return Server(
+        comment=_comment(host),
+        listens=tuple(lower_listen(x, plan, is_default=is_default) for x in listeners),
+        names=_names(host, as_regex=as_regex),
+        directives=(INCLUDE_SERVER, *tls),
+        locations=tuple(lower_location(path, plan) for path in host.paths),
+    )
+
+
+def _comment(host: VirtualHost) -> str:
+    where = "every other host" if host.kind == "default" else " and ".join(host.patterns)
+    if host.scheme == "any":
+        return where
+    return f"{where}, {'plain HTTP' if host.scheme == 'http' else 'HTTPS'}"
+
+
+def lower_listen(listener: Listener, plan: Plan, *, is_default: bool) -> Simple:
+    """Return a `listen`; options of the socket stand in the default server alone."""
+    words: list[Word] = [Literal(listener.address)]
+    if listener.ssl:
+        words.append(Literal("ssl"))
+    if listener.http2 and not plan.features.http2_directive:
+        words.append(Literal("http2"))
+    if listener.proxy_protocol:
+        words.append(Literal("proxy_protocol"))
+    if is_default:
+        words += [Literal("default_server"), *_socket_options(listener)]
+    return Simple("listen", tuple(words))
+
+
+def _socket_options(listener: Listener) -> list[Word]:
+    found = [Literal(flag) for flag in ("deferred", "bind", "reuseport") if getattr(listener, flag)]
+    if listener.backlog is not None:
+        found.append(Literal(f"backlog={listener.backlog}"))
+    if listener.ipv6only is not None:
+        found.append(Literal(f"ipv6only={'on' if listener.ipv6only else 'off'}"))
+    if listener.so_keepalive is not None:
+        found.append(Literal(f"so_keepalive={listener.so_keepalive}"))
+    return list(found)
+
+
+def _names(host: VirtualHost, *, as_regex: bool) -> tuple[Literal, ...]:
+    if host.kind == "default":
+        return (Literal("_"),)
+    if host.kind == "exact" or not as_regex:
+        return tuple(Literal(pattern) for pattern in host.patterns)
+    # nginx tries all prefix wildcards before all suffix wildcards, which hides hosts that match
+    # one of each; regular expressions are tried in the order they are written.
+    return (Literal("~" + "".join(_lookahead(pattern) for pattern in host.patterns)),)
+
+
+def _lookahead(pattern: str) -> str:
+    if pattern.startswith("*"):
+        return rf"(?=.+{re.escape(pattern[1:])}$)^"
+    return rf"(?=^{re.escape(pattern[:-1])}.)^"

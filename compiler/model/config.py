@@ -1,0 +1,77 @@
+"""The resolved configuration: settings, entities and the certificates they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from compiler.model.entities import Entities
+    from compiler.model.place import Origin
+    from compiler.model.settings import Settings
+    from compiler.model.x509 import X509, Bundle, KeyPair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificatePairs:
+    """What a certificate entity holds: one pair, perhaps a second of another key type."""
+
+    main: KeyPair
+    alternative: KeyPair | None = None
+
+    @property
+    def pairs(self) -> tuple[KeyPair, ...]:
+        """Return the pairs there are."""
+        return (self.main,) if self.alternative is None else (self.main, self.alternative)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamTlsDefaults:
+    """How upstreams are verified where a service says nothing.
+
+    `because` names, for each of verify, depth and trusted, the setting that decided.
+    """
+
+    verify: bool
+    depth: int
+    trusted: Bundle | None
+    client: KeyPair | None
+    because: Mapping[str, Because] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """A setting (or nginx's default) that decided something, and where it was set."""
+
+    name: str
+    origin: Origin | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.origin is None else f"{self.name} ({self.origin})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """Certificates and keys, read and parsed.
+
+    `server` holds the default pairs of each listener group that has TLS (proxy, admin,
+    admin_gui, status); a group whose pair is not set is missing and gets the generated pair.
+    `certificates` and `cas` are keyed by entity id; broken ones are missing (and reported).
+    """
+
+    server: Mapping[str, tuple[KeyPair, ...]]
+    certificates: Mapping[str, CertificatePairs]
+    cas: Mapping[str, X509]
+    upstream: UpstreamTlsDefaults
+    dhparam: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that was asked for, resolved; below this, types and references hold."""
+
+    settings: Settings
+    entities: Entities
+    materials: Materials

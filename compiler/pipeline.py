@@ -1,0 +1,136 @@
+"""The stages in their order: this module is the architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compiler.catalog import plan_rules
+from compiler.emit.tree import emit
+from compiler.lower.main import lower
+from compiler.model.config import Config
+from compiler.model.inputs import SourceText
+from compiler.model.place import place_of
+from compiler.plan.make import check_listeners, make_plan
+from compiler.read.conf_file import read_conf
+from compiler.read.documents import read_documents
+from compiler.resolve.entities import resolve_entities
+from compiler.resolve.materials import resolve_materials
+from compiler.resolve.settings import resolve_settings
+from compiler.validate.certificates import check_certificates
+from compiler.validate.plugins import check_plugins, check_uncompiled
+from compiler.validate.routes import check_routes
+from compiler.validate.tls_policy import check_tls_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from compiler.emit.tree import Tree
+    from compiler.model.diagnostic import Report
+    from compiler.model.inputs import Inputs
+    from compiler.model.plan import Plan
+    from compiler.model.settings import Settings
+    from compiler.model.x509 import KeyPair
+
+    SelfSigned = Callable[[], tuple[KeyPair, ...]]
+    Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a compilation without errors gives."""
+
+    config: Config
+    plan: Plan
+    tree: Tree
+
+
+def compile_inputs(
+    inputs: Inputs, self_signed: SelfSigned, report: Report, step: Step = lambda _: None
+) -> Compiled | None:
+    """Compile *inputs*; None when *report* holds errors.
+
+    *self_signed* supplies the pairs for listeners without any; *step* is told what begins.
+    """
+    planned = plan_inputs(inputs, self_signed, report, step)
+    if planned is None:
+        return None
+    config, plan = planned
+    step("writing nginx.conf")
+    return Compiled(config, plan, emit(lower(plan), plan))
+
+
+def plan_inputs(
+    inputs: Inputs, self_signed: SelfSigned, report: Report, step: Step = lambda _: None
+) -> tuple[Config, Plan] | None:
+    """Do all but the spelling: what is wrong is known after this; None when errors were found."""
+    config = resolve_inputs(inputs, report, step)
+    if config is None:  # below, types and references hold
+        return None
+    step("checking")
+    check_listeners(config.settings, report)
+    check_certificates(config, now=inputs.now, report=report)
+    check_tls_policy(config, report)
+    check_plugins(config, allowed=inputs.allow_uncompiled, report=report)
+    check_uncompiled(config, report)
+    check_routes(config, report)
+    if _failed(report):  # below, every value is acceptable
+        return None
+    step("planning")
+    plan = make_plan(config, inputs, self_signed, report)
+    return None if _failed(report) else (config, plan)  # below, nothing can fail
+
+
+def resolve_inputs(inputs: Inputs, report: Report, step: Step = lambda _: None) -> Config | None:
+    """Read and resolve everything; None when errors were found."""
+    settings = read_settings(inputs, report)
+    step("reading entities")
+    documents = read_documents(_sources(inputs, settings, report), report)
+    step("resolving entities")
+    entities = resolve_entities(
+        documents,
+        kong_version=inputs.kong_version,
+        router_flavor=settings.text("router_flavor") or "traditional_compatible",
+        report=report,
+    )
+    step("reading certificates")
+    materials = resolve_materials(
+        settings, entities, files=inputs.files, system_ca=inputs.system_ca, report=report
+    )
+    config = Config(settings=settings, entities=entities, materials=materials)
+    return None if _failed(report) else config
+
+
+def read_settings(inputs: Inputs, report: Report) -> Settings:
+    """Read and resolve kong.conf and the environment alone."""
+    conf = None if inputs.conf is None else read_conf(inputs.conf, report)
+    return resolve_settings(
+        conf, inputs.environment, kong_version=inputs.kong_version, report=report
+    )
+
+
+def _failed(report: Report) -> bool:
+    return report.has_errors
+
+
+def _sources(inputs: Inputs, settings: Settings, report: Report) -> Iterable[SourceText]:
+    """Return the entities given, else those that kong.conf names."""
+    if inputs.entities:
+        return inputs.entities
+    text = settings.text("declarative_config_string")
+    if text is not None:
+        return (SourceText("declarative_config_string", text.encode("utf-8", "surrogateescape")),)
+    path = settings.text("declarative_config")
+    if path is None:
+        report.add(plan_rules.ENTITIES_MISSING, None)
+        return ()
+    try:
+        return (SourceText(path, inputs.files.read(path)),)
+    except (OSError, ValueError) as error:
+        report.add(
+            plan_rules.ENTITIES_UNREADABLE,
+            place_of(settings.origin("declarative_config")),
+            path=path,
+            reason=getattr(error, "strerror", None) or "it is no file name",
+        )
+        return ()

@@ -1,0 +1,87 @@
+"""Which TLS policy stands once for all locations, and what the others cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from compiler.catalog import plan_rules as rules
+from compiler.model.plan import Proxied, TlsPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from compiler.model.config import UpstreamTlsDefaults
+    from compiler.model.diagnostic import Report
+    from compiler.model.plan import Features, VirtualHost
+
+HOIST_AT = 1000
+"""Locations that share a policy before it takes the place of the global one. Each location with
+a policy of its own costs a TLS context (about 0.4 ms and 29 KB); few do not matter, and leaving
+the global policy in place keeps one more service from moving other lines."""
+
+_SECONDS_PER_CERTIFICATE = 180e-6
+_BYTES_PER_CERTIFICATE = 6_000
+_SECONDS_PER_CONTEXT = 600e-6
+_BYTES_PER_CONTEXT = 25_000
+
+
+def plan_common_policy(
+    hosts: Iterable[VirtualHost], defaults: UpstreamTlsDefaults
+) -> TlsPolicy | None:
+    """Return the policy that all https locations inherit, None when there are none."""
+    counts = Counter(_policies(hosts))
+    if not counts:
+        return None
+    own = TlsPolicy(
+        verify=defaults.verify,
+        depth=defaults.depth,
+        trusted=defaults.trusted if defaults.verify else None,
+        client=defaults.client,
+    )
+    often = {
+        policy: count
+        for policy, count in counts.items()
+        if count >= HOIST_AT and policy.client == own.client and count > counts[own]
+    }
+    if not often:
+        return own
+    return max(often, key=lambda policy: (often[policy], _order(policy)))
+
+
+def report_cost(
+    hosts: Iterable[VirtualHost], features: Features, version: tuple[int, ...], report: Report
+) -> None:
+    """Warn where every https location builds a TLS context of its own and that hurts."""
+    if features.shares_upstream_tls:
+        return
+    counts = Counter(_policies(hosts))
+    locations = sum(counts.values())
+    certificates = sum(
+        count * len(policy.trusted.certificates)
+        for policy, count in counts.items()
+        if policy.trusted is not None
+    )
+    seconds = certificates * _SECONDS_PER_CERTIFICATE + locations * _SECONDS_PER_CONTEXT
+    size = certificates * _BYTES_PER_CERTIFICATE + locations * _BYTES_PER_CONTEXT
+    if seconds >= 1 or size >= 100e6:
+        report.add(
+            rules.COSTLY_CONTEXTS,
+            None,
+            version=".".join(map(str, version)),
+            count=locations,
+            seconds=f"{seconds:.0f}" if seconds >= 1 else "1",
+            megabytes=f"{size / 1e6:.0f}",
+        )
+
+
+def _policies(hosts: Iterable[VirtualHost]) -> Iterable[TlsPolicy]:
+    for host in hosts:
+        for path in host.paths:
+            answer = path.answer
+            if isinstance(answer, Proxied) and answer.destination.tls is not None:
+                yield answer.destination.tls.policy
+
+
+def _order(policy: TlsPolicy) -> tuple[bool, int, str]:
+    return policy.verify, policy.depth, policy.trusted.name if policy.trusted else ""

@@ -1,0 +1,45 @@
+"""Which injected directives are written, and which the plan compiles or the target cannot take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.model.place import Default
+
+if TYPE_CHECKING:
+    from compiler.model.settings import Directive, Settings
+
+COMPILED = frozenset(
+    {
+        "proxy_ssl_verify",
+        "proxy_ssl_verify_depth",
+        "proxy_ssl_trusted_certificate",
+        "ssl_dhparam",
+        "proxy_ssl_name",
+        "proxy_ssl_server_name",
+    }
+)
+"""Directives whose meaning is in the plan: the upstream's TLS policy, the name it is known by."""
+
+_AUTO = frozenset({"worker_connections", "worker_rlimit_nofile"})
+"""Directives for which Kong works out `auto` when it starts; nginx does not know the word."""
+
+
+def plan_directives(settings: Settings, target: str) -> dict[str, tuple[Directive, ...]]:
+    """Return the directives to write, by block."""
+    return {
+        block: tuple(d for d in directives if _is_written(d, target))
+        for block, directives in settings.directives.items()
+    }
+
+
+def _is_written(directive: Directive, target: str) -> bool:
+    name = directive.name
+    if name in COMPILED:
+        return False
+    if target == "nginx" and (name.startswith(("lua_", "wasm_")) or "_lua_" in name):
+        return False
+    if name in _AUTO and directive.value == "auto":
+        return False
+    # A daemon directive is the caller's business: run and systemd want different ones.
+    return not (name == "daemon" and isinstance(directive.origin, Default))

@@ -1,0 +1,138 @@
+"""From a valid configuration to the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.catalog import plan_rules as rules
+from compiler.model.place import Default
+from compiler.model.plan import Headers, Keepalive, ListenGroup, Plan
+from compiler.plan.common_tls import plan_common_policy, report_cost
+from compiler.plan.destinations import DestinationPlanner
+from compiler.plan.directives import plan_directives
+from compiler.plan.resolvers import plan_resolvers
+from compiler.plan.routing import plan_hosts
+from compiler.plan.sni import plan_sni
+from compiler.plan.versions import features_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from compiler.model.config import Config
+    from compiler.model.diagnostic import Report
+    from compiler.model.inputs import Inputs
+    from compiler.model.plan import Destination, Features
+    from compiler.model.settings import Settings
+    from compiler.model.x509 import KeyPair
+
+HTTP_GROUPS = ("proxy", "admin", "admin_gui", "status")
+_LOGS = tuple(f"{group}_{kind}_log" for group in HTTP_GROUPS for kind in ("access", "error"))
+
+_IDLE_CONNECTIONS = 32
+"""Idle connections kept per group where nobody chose: Kong's default of 512 is one table for all
+hosts, in nginx it would be 90 KB for each service."""
+
+
+def make_plan(
+    config: Config, inputs: Inputs, self_signed: Callable[[], tuple[KeyPair, ...]], report: Report
+) -> Plan:
+    """Decide everything that *config* leaves to be decided; report what cannot be had.
+
+    *self_signed* makes (or finds) the pairs for listeners that have none of their own.
+    """
+    settings = config.settings
+    features = features_of(inputs.nginx_version)
+    listen = _listen_groups(config, self_signed)
+    destinations = _destinations(config, features, inputs, report)
+    hosts, groups = plan_hosts(
+        config.entities.routes.values(), config.entities.services, destinations, report
+    )
+    report_cost(hosts, features, inputs.nginx_version, report)
+    named = [d for d in destinations.values() if any(peer.resolve for peer in d.peers)]
+    return Plan(
+        features=features,
+        listen=listen,
+        sni=plan_sni(config, listen["proxy"].pairs if "proxy" in listen else ()),
+        hosts=hosts,
+        groups=groups,
+        common_tls=plan_common_policy(hosts, config.materials.upstream),
+        resolvers=plan_resolvers(settings, named, inputs, report),
+        directives=plan_directives(settings, inputs.target),
+        dhparam=config.materials.dhparam,
+        ciphers=settings.text("ssl_ciphers"),
+        weak_ciphers=settings.text("ssl_cipher_suite") == "old",
+        session_cache_size=settings.text("ssl_session_cache_size") or "10m",
+        headers=_headers(settings),
+        keepalive=_keepalive(settings),
+        trusted_ips=settings.items("trusted_ips"),
+        logs={name: settings.text(name) or "off" for name in _LOGS},
+        log_level=settings.text("log_level") or "notice",
+    )
+
+
+def _listen_groups(
+    config: Config, self_signed: Callable[[], tuple[KeyPair, ...]]
+) -> dict[str, ListenGroup]:
+    found = {}
+    for group in HTTP_GROUPS:
+        listeners = config.settings.listeners.get(group, ())
+        if not listeners:
+            continue
+        pairs: tuple[KeyPair, ...] = ()
+        if any(listener.ssl for listener in listeners):
+            pairs = config.materials.server.get(group) or self_signed()
+        found[group] = ListenGroup(name=group, listeners=listeners, pairs=_one_per_type(pairs))
+    return found
+
+
+def _one_per_type(pairs: tuple[KeyPair, ...]) -> tuple[KeyPair, ...]:
+    """Keep the last pair of each key type: OpenSSL holds one of each."""
+    return tuple({pair.leaf.key_type: pair for pair in pairs}.values())
+
+
+def _destinations(
+    config: Config, features: Features, inputs: Inputs, report: Report
+) -> dict[str, Destination]:
+    planner = DestinationPlanner(
+        config, features, names_at_start=inputs.names_at_start, report=report
+    )
+    own_name: dict[str, bool] = {}
+    for route in config.entities.routes.values():
+        if route.service is not None:
+            own_name[route.service] = own_name.get(route.service, False) or not route.preserve_host
+    return {
+        identifier: planner.plan(
+            config.entities.services[identifier], sends_own_name=own_name[identifier]
+        )
+        for identifier in own_name
+        if config.entities.services[identifier].enabled
+    }
+
+
+def _headers(settings: Settings) -> Headers:
+    to_client = {item.lower() for item in settings.items("headers")}
+    to_upstream = {item.lower() for item in settings.items("headers_upstream")}
+    return Headers(
+        debug=settings.flag("allow_debug_header"),
+        request_id_to_client="x-kong-request-id" in to_client,
+        request_id_to_upstream="x-kong-request-id" in to_upstream,
+    )
+
+
+def _keepalive(settings: Settings) -> Keepalive:
+    chosen = not isinstance(settings.origin("upstream_keepalive_pool_size"), Default)
+    size = settings.number("upstream_keepalive_pool_size") or 0
+    return Keepalive(
+        connections=size if chosen else _IDLE_CONNECTIONS,
+        requests=settings.number("upstream_keepalive_max_requests") or 0,
+        seconds=settings.number("upstream_keepalive_idle_timeout") or 0,
+    )
+
+
+def check_listeners(settings: Settings, report: Report) -> None:
+    """Report listeners that are asked for and not compiled, and a gateway that serves nothing."""
+    for group in ("stream",):
+        if settings.listeners.get(group):
+            report.add(rules.LISTENER_IGNORED, None, group=group)
+    if not settings.listeners.get("proxy"):
+        report.add(rules.PROXY_OFF, None)

@@ -1,0 +1,18 @@
+"""What each nginx version can do, as far as the output depends on it."""
+
+from __future__ import annotations
+
+from compiler.model.plan import Features
+
+Version = tuple[int, int, int]
+
+
+def features_of(version: Version) -> Features:
+    """Return the features of nginx *version* (nginx's own change log is the source)."""
+    return Features(
+        http2_directive=version >= (1, 25, 1),
+        resolve_peers=version >= (1, 27, 3),
+        certificate_cache=version >= (1, 27, 4),
+        shares_upstream_tls=version >= (1, 23, 1),
+        keepalive_by_default=version >= (1, 29, 7),
+    )

@@ -1,0 +1,153 @@
+"""How upstreams are verified where a service says nothing: injected directives and policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.catalog import tls_rules as rules
+from compiler.model.config import Because, UpstreamTlsDefaults
+from compiler.model.place import Derived, place_of
+from compiler.model.x509 import Bundle
+from compiler.resolve.pem import PemError, as_pem, parse_certificates
+from compiler.resolve.system_ca import find_system_ca
+
+if TYPE_CHECKING:
+    from compiler.model.diagnostic import Report
+    from compiler.model.inputs import FileReader
+    from compiler.model.settings import Directive, Settings
+    from compiler.model.x509 import X509, KeyPair
+
+BLOCKS = ("location", "proxy", "http")
+"""The blocks whose injected directives reach a proxied request, innermost first."""
+
+_NGINX_DEPTH = 1
+
+
+def resolve_upstream_defaults(
+    settings: Settings,
+    *,
+    client: KeyPair | None,
+    files: FileReader,
+    system_ca: str | None,
+    report: Report,
+) -> UpstreamTlsDefaults:
+    """Work out what the injected `proxy_ssl_*` directives and tls_certificate_verify ask for."""
+    resolver = _Resolver(settings, files, system_ca, report)
+    verify, verify_because = resolver.verify()
+    depth, depth_because = resolver.depth()
+    trusted, trusted_because = resolver.trusted(verify=verify)
+    return UpstreamTlsDefaults(
+        verify=verify,
+        depth=depth,
+        trusted=trusted,
+        client=client,
+        because={"verify": verify_because, "depth": depth_because, "trusted": trusted_because},
+    )
+
+
+class _Resolver:
+    def __init__(
+        self, settings: Settings, files: FileReader, system_ca: str | None, report: Report
+    ) -> None:
+        self._settings = settings
+        self._files = files
+        self._system_ca = system_ca
+        self._report = report
+
+    def verify(self) -> tuple[bool, Because]:
+        """Return whether upstreams are verified by default, and why."""
+        found = self._directive("proxy_ssl_verify")
+        if found is None:
+            return False, Because("nginx's default: proxy_ssl_verify off")
+        block, directive = found
+        if directive.value not in ("on", "off"):
+            self._invalid(block, directive, "on or off")
+        return directive.value == "on", _because(block, directive)
+
+    def depth(self) -> tuple[int, Because]:
+        """Return how many intermediates are allowed by default, and why."""
+        found = self._directive("proxy_ssl_verify_depth")
+        if found is None:
+            return _NGINX_DEPTH, Because(f"nginx's default: proxy_ssl_verify_depth {_NGINX_DEPTH}")
+        block, directive = found
+        if not directive.value.isdecimal():
+            self._invalid(block, directive, "a whole number")
+            return _NGINX_DEPTH, _because(block, directive)
+        return int(directive.value), _because(block, directive)
+
+    def trusted(self, *, verify: bool) -> tuple[Bundle | None, Because]:
+        """Return the certificate authorities that are trusted by default, and why."""
+        found = self._directive("proxy_ssl_trusted_certificate")
+        if found is not None:
+            block, directive = found
+            name = f"nginx_{block}_{directive.name}"
+            certificates = self._load(name, directive.value, directive)
+            bundle = Bundle(certificates=certificates) if certificates else None
+            return bundle, _because(block, directive)
+        if verify and self._settings.flag("tls_certificate_verify"):
+            return self._from_policy()
+        return None, Because("no CA is trusted by default")
+
+    def _from_policy(self) -> tuple[Bundle | None, Because]:
+        name = "lua_ssl_trusted_certificate"
+        policy = self._settings.origin("tls_certificate_verify")
+        because = Because(name, self._settings.origin(name))
+        certificates: dict[X509, None] = {}
+        sources = self._settings.items(name)
+        for source in sources:
+            path = find_system_ca(self._files, self._system_ca) if source == "system" else source
+            if path is None:
+                self._report.add(rules.SYSTEM_CA_MISSING, place_of(self._settings.origin(name)))
+                continue
+            certificates.update(dict.fromkeys(self._load(name, path, None)))
+        if not certificates:
+            return None, because
+        self._report.add(
+            rules.VERIFY_FROM_POLICY,
+            place_of(policy),
+            source=", ".join(s if "-----" not in s else "PEM text" for s in sources),
+            origin=policy,
+        )
+        return Bundle(certificates=tuple(certificates)), because
+
+    def _load(self, name: str, value: str, directive: Directive | None) -> tuple[X509, ...]:
+        origin = self._settings.origin(name) if directive is None else directive.origin
+        place = place_of(origin)
+        value = value.strip("\"'") if directive is not None else value
+        text = None if self._files.exists(value) else as_pem(value)
+        try:
+            if text is None:
+                text = self._files.read(value).decode("utf-8", "replace")
+            return parse_certificates(text)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a file name"
+            self._report.add(
+                rules.MATERIAL_UNREADABLE, place, setting=name, path=value[:256], reason=reason
+            )
+        except PemError as error:
+            self._report.add(
+                rules.MATERIAL_INVALID, place, what=f"{name} ({value[:256]})", problem=error
+            )
+        return ()
+
+    def _directive(self, name: str) -> tuple[str, Directive] | None:
+        for block in BLOCKS:
+            directive = self._settings.directive(block, name)
+            if directive is not None:
+                return block, directive
+        return None
+
+    def _invalid(self, block: str, directive: Directive, wanted: str) -> None:
+        self._report.add(
+            rules.TRUSTED_DIRECTIVE_INVALID,
+            place_of(directive.origin),
+            setting=f"nginx_{block}_{directive.name}",
+            value=directive.value,
+            wanted=wanted,
+        )
+
+
+def _because(block: str, directive: Directive) -> Because:
+    if isinstance(directive.origin, Derived):
+        return Because(directive.origin.setting, directive.origin.origin)
+    return Because(f"nginx_{block}_{directive.name}", directive.origin)

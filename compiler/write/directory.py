@@ -1,0 +1,182 @@
+"""Puts a tree of files in place, all or nothing.
+
+The new tree is written beside the old one and put in its place in one step: a crash, a full
+disk or a kill leaves the one or the other, whole. Where the file system can exchange two
+directories the tree is a plain directory; elsewhere it is a symbolic link that is flipped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compiler.write.exchange import exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from compiler.model.nginx import OutputFile
+
+MANIFEST = "kcompile.json"
+"""The file by which a tree of ours is known."""
+
+RUNTIME = ("logs", "logs/tmp")
+"""Folders that nginx writes to; what a running nginx has there stays there."""
+
+
+class RefusedError(Exception):
+    """The place is taken by something that we did not make."""
+
+
+def write_tree(
+    out: Path,
+    files: Mapping[str, OutputFile],
+    *,
+    key_owner: tuple[int, int] | None,
+    before: Callable[[Path], None] | None = None,
+) -> None:
+    """Make *out* hold exactly *files*.
+
+    *key_owner* is the user and group that files of mode 0600 are given to, so that nginx's
+    workers can read keys; None leaves them to the caller's user. *before* is called with the
+    finished tree before it is put in place, and stops everything by raising.
+    Raises RefusedError when *out* is not ours, OSError when something cannot be written.
+    """
+    check_replaceable(out)
+    parent = out.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with _locked(parent):
+        _remove_leftovers(out)
+        fresh = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=parent))
+        try:
+            _fill(fresh, files, key_owner)
+            _carry_over(out, fresh)
+            if before is not None:
+                before(fresh)
+            os.sync()
+            _put_in_place(fresh, out)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_replaceable(out: Path) -> None:
+    """Raise RefusedError unless *out* is missing, an empty directory, or a tree of ours."""
+    if not os.path.lexists(out):
+        return
+    if not out.is_dir():
+        raise RefusedError(f"{out} exists and is not a directory")
+    if (out / MANIFEST).is_file() or not any(out.iterdir()):
+        return
+    raise RefusedError(f"{out} is a directory that kcompile did not make (no {MANIFEST} in it)")
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}.kcompile-"
+
+
+@contextmanager
+def _locked(parent: Path) -> Iterator[None]:
+    """Hold the directory's lock, so that two runs do not clean up after one another."""
+    descriptor = os.open(parent, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Remove what a killed run left beside *out*, except what *out* itself points to."""
+    current = out.resolve()
+    for leftover in out.parent.glob(f"{_prefix(out)}*"):
+        if leftover.resolve() != current and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        elif leftover.is_symlink():
+            leftover.unlink()
+
+
+def _fill(root: Path, files: Mapping[str, OutputFile], key_owner: tuple[int, int] | None) -> None:
+    root.chmod(0o755)
+    folders = {str(Path(path).parent) for path in files} | set(RUNTIME)
+    for folder in sorted(folders):
+        # The mask of the caller must not keep workers out.
+        for part in reversed([Path(folder), *Path(folder).parents][:-1]):
+            made = root / part
+            if not made.is_dir():
+                made.mkdir()
+                made.chmod(0o755)
+    for path, file in files.items():
+        _write_file(str(root / path), file, key_owner)
+
+
+def _write_file(path: str, file: OutputFile, key_owner: tuple[int, int] | None) -> None:
+    # The mode is set at creation: a key is never readable by others, not for an instant.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
+    try:
+        data = memoryview(file.data())
+        while data:
+            data = data[os.write(descriptor, data) :]
+        if file.mode & 0o077:
+            os.fchmod(descriptor, file.mode)
+        elif key_owner is not None:
+            os.fchown(descriptor, *key_owner)
+    finally:
+        os.close(descriptor)
+
+
+def _carry_over(out: Path, fresh: Path) -> None:
+    """Take a running nginx's logs, pid file and temporary folders along.
+
+    Log files are linked, so that they stay the files that nginx has open; folders are made anew
+    with their owners, since nginx gives them to its workers when it starts.
+    """
+    old = out / RUNTIME[0]
+    if not old.is_dir():
+        return
+    for folder, _, names in os.walk(old):
+        here = fresh / RUNTIME[0] / Path(folder).relative_to(old)
+        _like(Path(folder), here)
+        if Path(folder).is_relative_to(old / "tmp"):
+            continue
+        for name in names:
+            source = Path(folder) / name
+            if stat.S_ISREG(source.lstat().st_mode):
+                os.link(source, here / name)
+
+
+def _like(old: Path, new: Path) -> None:
+    new.mkdir(exist_ok=True)
+    status = old.stat()
+    new.chmod(stat.S_IMODE(status.st_mode))
+    if os.geteuid() == 0:
+        os.chown(new, status.st_uid, status.st_gid)
+
+
+def _put_in_place(fresh: Path, out: Path) -> None:
+    if out.is_symlink():
+        _flip(fresh, out)
+    elif not out.exists() or not any(out.iterdir()):
+        fresh.rename(out)
+    elif not exchange(fresh, out):
+        raise OSError(
+            f"the file system of {out.parent} cannot exchange directories; "
+            f"make {out.name} a symbolic link to a directory there"
+        )
+
+
+def _flip(fresh: Path, out: Path) -> None:
+    """Make the link *out* point to the new tree, then remove the old one if it was ours."""
+    old = out.resolve()
+    kept = fresh.with_name(fresh.name.replace("kcompile-", "tree-"))
+    fresh.rename(kept)
+    link = fresh.with_name(f"{fresh.name}-link")
+    link.symlink_to(kept.name)
+    link.replace(out)
+    if old.parent == out.parent.resolve() and old.name.startswith(f".{out.name}.tree-"):
+        shutil.rmtree(old, ignore_errors=True)

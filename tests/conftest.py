@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support import engines, pki
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.engines import Engine
+
+
+@dataclass(frozen=True)
+class Certs:
+    """A root, an intermediate below it, and leaves of the intermediate."""
+
+    root: pki.Cert
+    intermediate: pki.Cert
+    ec: pki.Cert  # for example.com
+    rsa: pki.Cert  # for example.com
+    client: pki.Cert
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("embedded", id="embedded"),
+        pytest.param("debian", id="debian", marks=pytest.mark.debian),
+    ],
+)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each nginx in turn."""
+    return engines.find(request.param)
+
+
+@pytest.fixture
+def workdir() -> Iterator[Path]:
+    """Make a directory that nginx's workers may enter, whoever they run as."""
+    folder = Path(tempfile.mkdtemp(prefix="kcompile-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def certs() -> Certs:
+    """Certificates that most tests can do with."""
+    root = pki.ca("Test Root")
+    intermediate = pki.intermediate(root, "Test Intermediate")
+    return Certs(
+        root=root,
+        intermediate=intermediate,
+        ec=pki.leaf(intermediate, "example.com"),
+        rsa=pki.leaf(intermediate, "example.com", key="rsa"),
+        client=pki.leaf(intermediate, "client.example", client=True),
+    )

@@ -1,0 +1,1 @@
+"""The test rig: certificates, nginx engines, upstreams and clients that really talk TLS."""

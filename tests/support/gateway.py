@@ -1,0 +1,152 @@
+"""Compile a gateway's configuration as a user would, run nginx on it, and talk to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from support import client, engines, ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from support.engines import Engine, Running
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+FileContent = str | bytes | dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the compiler left behind."""
+
+    tree: Path
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A compiled gateway that nginx serves on 127.0.0.1."""
+
+    running: Running
+    compiled: Compiled
+    http_port: int
+    https_port: int
+
+    @property
+    def tree(self) -> Path:
+        """The nginx configuration."""
+        return self.compiled.tree
+
+    @property
+    def ports(self) -> list[int]:
+        """Every port that nginx listens on."""
+        return self.running.ports
+
+    def get(self, host: str, path: str | bytes = "/", **options: Any) -> client.Response:
+        """Request over TLS, or over plain HTTP with `tls=False`; see `client.https_request`."""
+        port = self.https_port if options.get("tls", True) else self.http_port
+        return client.https_request(options.pop("port", port), host, path, **options)
+
+    def handshake(self, name: str | None, **options: Any) -> client.HandshakeResult:
+        """Shake hands; see `client.handshake`."""
+        return client.handshake(options.pop("port", self.https_port), name, **options)
+
+    def raw_handshake(
+        self, sni: bytes | None, auth: client.Auth = "any", **options: Any
+    ) -> client.RawResult:
+        """Ask for the certificate of a name given in bytes; see `rawtls.raw_handshake`."""
+        return client.raw_handshake(options.pop("port", self.https_port), sni, auth, **options)
+
+    def error_log(self) -> str:
+        """Everything nginx said."""
+        return self.running.error_log()
+
+    def reload(self) -> None:
+        """Make nginx read the tree again."""
+        self.running.reload()
+
+
+def write_files(folder: Path, files: Mapping[str, FileContent]) -> None:
+    """Write files below a folder; a dict becomes YAML."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, dict):
+            content = yaml.safe_dump(content, sort_keys=False)  # noqa: PLW2901
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def compile_tree(
+    engine: Engine,
+    folder: Path,
+    files: Mapping[str, FileContent],
+    *,
+    conf: str = "kong.conf",
+    entities: str = "kong.yml",
+    out: str = "out",
+    args: Sequence[str] = (),
+    exit_code: int | None = 0,
+) -> Compiled:
+    """Write `files` into a folder and compile them there; None accepts any exit code."""
+    write_files(folder, files)
+    tree = folder / out
+    command = [sys.executable, "-m", "compiler", "render", "-o", str(tree)]
+    for option, name in (("-c", conf), ("-e", entities)):
+        if name in files:
+            command += [option, name]
+    search = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [*command, "--no-env", "--nginx-version", engine.version_text, *args],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": search},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if exit_code is not None and done.returncode != exit_code:
+        raise AssertionError(
+            f"the compiler ended with {done.returncode}, not {exit_code}:\n"
+            f"{done.stderr}{done.stdout}"
+        )
+    return Compiled(tree, done.returncode, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def gateway(
+    engine: Engine,
+    folder: Path,
+    files: Mapping[str, FileContent],
+    *,
+    http_port: int | None = None,
+    https_port: int | None = None,
+    **options: Any,
+) -> Iterator[Gateway]:
+    """Compile `files`, serve the result within the block.
+
+    A kong.conf without `proxy_listen` is given one with free ports; one that has it should
+    come with `http_port` and `https_port`. `options` are those of `compile_tree`.
+    """
+    with ports.reserve(2) as (free_http, free_https):
+        plain, secure = http_port or free_http, https_port or free_https
+        conf_name = options.get("conf", "kong.conf")
+        conf = files.get(conf_name, "")
+        assert isinstance(conf, str), "kong.conf is text"
+        if not re.search(r"^\s*proxy_listen\s*=", conf, re.MULTILINE):
+            # Added last, so that the lines of the given text keep their numbers.
+            listen = f"127.0.0.1:{plain}, 127.0.0.1:{secure} ssl"
+            conf = f"{conf.rstrip()}\nproxy_listen = {listen}\n".lstrip("\n")
+        compiled = compile_tree(engine, folder, {**files, conf_name: conf}, **options)
+        with engines.start(engine, compiled.tree) as running:
+            yield Gateway(running, compiled, plain, secure)
