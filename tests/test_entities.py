@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import json
+import time
 from textwrap import dedent
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 import pytest
 
 from compiler.catalog import document_rules, entity_rules
 from compiler.model.diagnostic import Diagnostic, Report, Severity
-from compiler.model.entities import Entities
 from compiler.model.inputs import SourceText
 from compiler.read.documents import read_documents
 from compiler.resolve.entities import resolve_entities
@@ -17,6 +18,9 @@ from compiler.resolve.identifiers import uuid5 as own_uuid5
 from compiler.resolve.paths import migrate_path, normalize_path
 from compiler.resolve.regex_syntax import regex_problem
 from compiler.resolve.urls import expand_url
+
+if TYPE_CHECKING:
+    from compiler.model.entities import Entities
 
 ID = "11111111-1111-4111-8111-111111111111"
 OTHER_ID = "22222222-2222-4222-8222-222222222222"
@@ -124,6 +128,19 @@ def test_an_unknown_reference_suggests_the_nearest_name() -> None:
     assert diagnostic.hint == "did you mean 'billing'?"
 
 
+def test_thousands_of_wrong_references_are_reported_quickly() -> None:
+    services = ", ".join(f"{{name: service-{n}, host: h}}" for n in range(2000))
+    routes = ", ".join(f"{{paths: [/{n}], service: servic-{n}}}" for n in range(2000))
+    begin = time.perf_counter()
+    assert len(found(f"services: [{services}]\nroutes: [{routes}]")) == 2000
+    assert time.perf_counter() - begin < 5
+
+
+def test_repeated_items_of_a_set_count_once() -> None:
+    (route,) = accepted("routes: [{methods: [GET, GET, POST], paths: [/a]}]").routes.values()
+    assert route.methods == ("GET", "POST")
+
+
 def test_a_nested_reference_to_another_parent_is_a_warning() -> None:
     text = """
         services:
@@ -202,7 +219,9 @@ def test_duplicates_are_reported(text: str, field: str) -> None:
 
 
 def test_a_duplicate_across_files_names_both() -> None:
-    _, (diagnostic,) = resolve("services: [{name: s, host: h}]", "services: [{host: h, name: s}]")
+    first, second = "services: [{name: s, host: h}]", "services: [{host: g, name: s}]"
+    entities, (diagnostic,) = resolve(first, second)
+    assert [service.host for service in entities.services.values()] == ["h"]
     assert str(diagnostic.place) == "2.yml:2:22"
     assert str(diagnostic.related[0].place) == "1.yml:2:13"
 
@@ -469,7 +488,9 @@ def test_identical_siblings_have_ids_of_their_own() -> None:
     assert len(accepted("routes: [{paths: [/a]}, {paths: [/a]}]").routes) == 2
     text = f"""
         services: [{{name: a, id: {ID}, host: h}}, {{name: b, id: {OTHER_ID}, host: h}}]
-        plugins: [{{name: cors, service: {{id: {ID}}}}}, {{name: cors, service: {{id: {OTHER_ID}}}}}]
+        plugins:
+        - {{name: cors, service: {{id: {ID}}}}}
+        - {{name: cors, service: {{id: {OTHER_ID}}}}}
         """
     assert len(accepted(text).plugins) == 2
 

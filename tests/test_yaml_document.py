@@ -3,16 +3,18 @@ from __future__ import annotations
 import gc
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from compiler.model.diagnostic import Diagnostic, Report
-from compiler.model.document import MappingNode
 from compiler.model.inputs import SourceText
 from compiler.read import documents
 from compiler.read.documents import read_documents
 from compiler.read.scalars import plain_scalar, tagged_scalar
+
+if TYPE_CHECKING:
+    from compiler.model.document import MappingNode
 
 
 def read(data: bytes | str, name: str = "kong.yml") -> tuple[Any, list[Diagnostic]]:
@@ -144,6 +146,7 @@ def test_an_alias_is_the_same_node() -> None:
 
 def test_an_anchor_may_be_used_again() -> None:
     assert root_of("a: &x 1\nb: *x\nc: &x 2\nd: *x\n") == {"a": 1, "b": 1, "c": 2, "d": 2}
+    assert root_of("a: &x [&x [1], *x]\nb: *x\n") == {"a": [[1], [1]], "b": [[1], [1]]}
 
 
 def test_merge_keys_fill_in_what_is_not_written() -> None:

@@ -156,8 +156,11 @@ SYSTEM_CA_MISSING = Rule(
     code="K324",
     name="system-ca-missing",
     severity=Severity.ERROR,
-    message="lua_ssl_trusted_certificate is system, but this machine has no CA bundle",
-    hint="name one with --system-ca FILE",
+    message=(
+        "service {service} is to be verified with lua_ssl_trusted_certificate, which names no CA "
+        "that exists on this machine"
+    ),
+    hint="name a bundle with --system-ca FILE, or set ca_certificates of the service",
 )
 VERIFY_IP = Rule(
     code="K325",

@@ -12,12 +12,7 @@ from compiler.model.words import Expression, Literal, Raw
 if TYPE_CHECKING:
     from compiler.model.plan import ListenGroup, Plan
 
-_CONNECTIONS = ("active", "reading", "writing", "waiting")
-_STATUS = (
-    '{"server":{'
-    + ",".join(f'"connections_{name}":$connections_{name}' for name in _CONNECTIONS)
-    + "}}"
-)
+_STATUS = '{"server":{"nginx_version":"$nginx_version","worker_pid":$pid}}'
 _SESSION_CACHES = {"admin": "shared:AdminSSL:10m", "status": "shared:StatusSSL:1m"}
 _INJECTABLE = frozenset({"admin", "status"})
 
@@ -67,7 +62,7 @@ def _status(group: ListenGroup) -> list[Location]:
     if group.name != "status":
         return []
     answer = Simple("return", (200, Expression(_STATUS)))
-    return [_location(Literal("="), "/status", "nginx's own counters", answer)]
+    return [_location(Literal("="), "/status", "what nginx itself can say", answer)]
 
 
 def _everything_else() -> Location:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
-from compiler.model.place import Default
+from compiler.catalog import tls_rules
+from compiler.model.place import Default, place_of
 from compiler.model.plan import Headers, Keepalive, ListenGroup, Plan
 from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
@@ -13,10 +14,11 @@ from compiler.plan.directives import plan_directives
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import plan_hosts
 from compiler.plan.sni import plan_sni
+from compiler.plan.upstream_tls import POLICY_CAS
 from compiler.plan.versions import features_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
@@ -48,6 +50,7 @@ def make_plan(
         config.entities.routes.values(), config.entities.services, destinations, report
     )
     report_cost(hosts, features, inputs.nginx_version, report)
+    _report_policy_cas(config, destinations.values(), report)
     named = [d for d in destinations.values() if any(peer.resolve for peer in d.peers)]
     return Plan(
         features=features,
@@ -107,6 +110,23 @@ def _destinations(
         for identifier in own_name
         if config.entities.services[identifier].enabled
     }
+
+
+def _report_policy_cas(config: Config, destinations: Iterable[Destination], report: Report) -> None:
+    """Say whose CAs verify where tls_certificate_verify asks for it and nothing names any."""
+    defaults = config.materials.upstream
+    because = defaults.because["trusted"]
+    used = any(
+        d.tls is not None and d.tls.policy.verify and d.tls.policy.trusted is defaults.trusted
+        for d in destinations
+    )
+    if because.name != POLICY_CAS or not used:
+        return
+    origin = config.settings.origin("tls_certificate_verify")
+    shown = ("PEM text" if "-----" in item else item for item in config.settings.items(POLICY_CAS))
+    report.add(
+        tls_rules.VERIFY_FROM_POLICY, place_of(origin), source=", ".join(shown), origin=origin
+    )
 
 
 def _headers(settings: Settings) -> Headers:

@@ -11,11 +11,13 @@ from compiler.model.plan import TlsPolicy
 from compiler.model.x509 import Bundle
 
 if TYPE_CHECKING:
-    from compiler.model.config import Materials
+    from compiler.model.config import Materials, UpstreamTlsDefaults
     from compiler.model.diagnostic import Report
     from compiler.model.document import MappingNode
     from compiler.model.entities import Service, Upstream
     from compiler.model.x509 import KeyPair
+
+POLICY_CAS = "lua_ssl_trusted_certificate"
 
 Reasons = dict[str, tuple[Because, ...]]
 
@@ -51,7 +53,7 @@ def plan_policy(
     policy = TlsPolicy(
         verify=verify, depth=depth, trusted=trusted if verify else None, client=client
     )
-    _check(service, policy, trusted, report)
+    _check(service, policy, trusted, defaults, report)
     return policy, reasons
 
 
@@ -97,13 +99,15 @@ def _check(
     service: Service,
     policy: TlsPolicy,
     trusted: Bundle | None,
+    defaults: UpstreamTlsDefaults,
     report: Report,
 ) -> None:
     """Report what the service's TLS fields promise and cannot hold."""
     source = service.source
     if policy.verify and trusted is None:
+        by_policy = defaults.because["trusted"].name == POLICY_CAS
         report.add(
-            rules.VERIFY_WITHOUT_CA,
+            rules.SYSTEM_CA_MISSING if by_policy else rules.VERIFY_WITHOUT_CA,
             source.place("tls_verify"),
             entity=service.ref,
             service=service.label,

@@ -122,7 +122,7 @@ class _Reader:
         self.report = report
         self.anchors: dict[str, Any] = {}
         self.sizes: dict[str, int] = {}
-        self.open_anchors: dict[str, int] = {}
+        self.open_anchors: set[str] = set()
         self.nodes = 0
         # Keys of a mapping that came by '<<': written ones may still replace them.
         self.merged: dict[int, set[str]] = {}
@@ -145,11 +145,12 @@ class _Reader:
         anchors = self.anchors
         scalar_event, mapping_start = yaml.ScalarEvent, yaml.MappingStartEvent
         sequence_start, alias_event = yaml.SequenceStartEvent, yaml.AliasEvent
-        stack: list[tuple[Any, str | None, str | None]] = []
+        stack: list[tuple[Any, str | None, str | None, int]] = []
         container: Any = None
         in_mapping = False
         key: str | None = None
         anchor: str | None = None
+        begun = 0
         strings: dict[str, str] = {}
         nodes = 0
         while True:
@@ -187,12 +188,12 @@ class _Reader:
                     self._stop(rules.DOCUMENT_TOO_DEEP, position, {"limit": MAX_DEPTH})
                 if nodes + self.nodes > MAX_NODES:
                     self._stop_too_large(position)
-                stack.append((container, key, anchor))
+                stack.append((container, key, anchor, begun))
                 in_mapping = kind is mapping_start
                 node = (MappingNode if in_mapping else SequenceNode)(name, position)
-                anchor = event.anchor
+                anchor, begun = event.anchor, nodes + self.nodes
                 if anchor:
-                    self.open_anchors[anchor] = nodes + self.nodes
+                    self.open_anchors.add(anchor)
                     anchors.pop(anchor, None)
                 container, key = node, None
                 continue
@@ -211,9 +212,10 @@ class _Reader:
             else:  # the end of a mapping or list
                 value = container
                 if anchor:
-                    self.sizes[anchor] = nodes + self.nodes - self.open_anchors.pop(anchor)
+                    self.open_anchors.discard(anchor)
+                    self.sizes[anchor] = nodes + self.nodes - begun
                     anchors[anchor] = value
-                container, key, anchor = stack.pop()
+                container, key, anchor, begun = stack.pop()
                 in_mapping = type(container) is MappingNode
             if container is None:
                 self.nodes += nodes

@@ -177,7 +177,7 @@ def _list(field: Field, name: str, context: Context) -> Checker:
         checked = [check_item(item, value, index, problems) for index, item in enumerate(value)]
         kept = [item for item in checked if item is not INVALID]
         if unique and len(kept) > 1:
-            kept = [item for index, item in enumerate(kept) if item not in kept[:index]]
+            kept = list({str(item): item for item in kept}.values())
         return tuple(kept)
 
     return check

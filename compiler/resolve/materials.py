@@ -55,7 +55,12 @@ def resolve_materials(
         certificates=_entity_pairs(entities.certificates, report),
         cas=_entity_cas(entities.ca_certificates, report),
         upstream=resolve_upstream_defaults(
-            settings, client=client, files=files, system_ca=system_ca, report=report
+            settings,
+            client=client,
+            files=files,
+            system_ca=system_ca,
+            needed=any(s.protocol == "https" for s in entities.services.values()),
+            report=report,
         ),
         dhparam=loader.dhparam(),
     )

@@ -22,6 +22,8 @@ class Index:
         self._by_id: dict[tuple[str, str], Draft] = {}
         self._by_value: dict[tuple[str, str, str], Draft] = {}
         self._snis: dict[str, Draft] = {}
+        # Comparing with every name takes long; thousands of suggestions would help nobody.
+        self._suggestions = 20
 
     def add(self, draft: Draft, problems: Problems) -> bool:
         """Remember *draft*; False, and a report, if it repeats what must be unique."""
@@ -44,7 +46,10 @@ class Index:
         return None if found is None else found.id
 
     def names(self, kind: str) -> Iterable[str]:
-        """Return the names of all entities of *kind*, for suggestions."""
+        """Return the names of all entities of *kind*, for suggestions; none after some."""
+        self._suggestions -= 1
+        if self._suggestions < 0:
+            return ()
         field = NAMES.get(kind, "")
         return [key[2] for key in self._by_value if key[:2] == (kind, field)]
 

@@ -29,10 +29,14 @@ def resolve_upstream_defaults(
     client: KeyPair | None,
     files: FileReader,
     system_ca: str | None,
+    needed: bool,
     report: Report,
 ) -> UpstreamTlsDefaults:
-    """Work out what the injected `proxy_ssl_*` directives and tls_certificate_verify ask for."""
-    resolver = _Resolver(settings, files, system_ca, report)
+    """Work out what the injected `proxy_ssl_*` directives and tls_certificate_verify ask for.
+
+    *needed* tells whether any service speaks TLS: else the machine's CAs are no input.
+    """
+    resolver = _Resolver(settings, files, system_ca, needed=needed, report=report)
     verify, verify_because = resolver.verify()
     depth, depth_because = resolver.depth()
     trusted, trusted_because = resolver.trusted(verify=verify)
@@ -47,11 +51,18 @@ def resolve_upstream_defaults(
 
 class _Resolver:
     def __init__(
-        self, settings: Settings, files: FileReader, system_ca: str | None, report: Report
+        self,
+        settings: Settings,
+        files: FileReader,
+        system_ca: str | None,
+        *,
+        needed: bool,
+        report: Report,
     ) -> None:
         self._settings = settings
         self._files = files
         self._system_ca = system_ca
+        self._needed = needed
         self._report = report
 
     def verify(self) -> tuple[bool, Because]:
@@ -84,30 +95,21 @@ class _Resolver:
             certificates = self._load(name, directive.value, directive)
             bundle = Bundle(certificates=certificates) if certificates else None
             return bundle, _because(block, directive)
-        if verify and self._settings.flag("tls_certificate_verify"):
+        if verify and self._needed and self._settings.flag("tls_certificate_verify"):
             return self._from_policy()
         return None, Because("no CA is trusted by default")
 
     def _from_policy(self) -> tuple[Bundle | None, Because]:
         name = "lua_ssl_trusted_certificate"
-        policy = self._settings.origin("tls_certificate_verify")
         because = Because(name, self._settings.origin(name))
         certificates: dict[X509, None] = {}
-        sources = self._settings.items(name)
-        for source in sources:
+        for source in self._settings.items(name):
             path = find_system_ca(self._files, self._system_ca) if source == "system" else source
             if path is None:
-                self._report.add(rules.SYSTEM_CA_MISSING, place_of(self._settings.origin(name)))
-                continue
+                return None, because
             certificates.update(dict.fromkeys(self._load(name, path, None)))
         if not certificates:
             return None, because
-        self._report.add(
-            rules.VERIFY_FROM_POLICY,
-            place_of(policy),
-            source=", ".join(s if "-----" not in s else "PEM text" for s in sources),
-            origin=policy,
-        )
         return Bundle(certificates=tuple(certificates)), because
 
     def _load(self, name: str, value: str, directive: Directive | None) -> tuple[X509, ...]:

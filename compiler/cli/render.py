@@ -1,0 +1,73 @@
+"""`kcompile render`: compile and write the output tree."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from compiler.cli.build import compile_for, nginx_test, refuse_foreign, report_keys, write
+from compiler.cli.engine import find_nginx
+from compiler.cli.failures import FOUND, OK, UsageError
+from compiler.cli.gather import gather
+from compiler.cli.progress import Progress
+from compiler.cli.show import as_json, check_format, print_json, show_diagnostics
+from compiler.model.diagnostic import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from compiler.cli.gather import Options
+
+
+class _TestFailedError(Exception):
+    """nginx refused the tree; the message is nginx's own."""
+
+
+def render(
+    options: Options, out: Path | None, output_format: str, *, test: bool, stdout: bool
+) -> int:
+    """Compile; write the tree to *out*, or print nginx.conf alone. Return the exit code."""
+    check_format(output_format)
+    if (out is None) == (not stdout):
+        raise UsageError("give either -o DIR or --stdout")
+    if stdout and (test or output_format != "text"):
+        raise UsageError("--stdout prints nginx.conf alone: it goes with neither --test nor json")
+    if out is not None:
+        refuse_foreign(out)
+    binary = find_nginx(options.nginx) if test else None
+    report = Report()
+    inputs, files = gather(options, report)
+    problem = None
+    with Progress() as progress:
+        compiled = compile_for(out, inputs, report, progress)
+        if compiled is not None and out is not None:
+            report_keys(compiled, report)
+            progress("writing the tree")
+            try:
+                write(out, compiled, inputs, files, before=_tester(binary))
+            except _TestFailedError as error:
+                problem = str(error)
+    if compiled is not None and stdout:
+        sys.stdout.buffer.write(compiled.tree.files["nginx.conf"].data())
+    written = compiled is not None and problem is None and out is not None
+    if output_format == "json":
+        shown = [as_json(d) for d in report]
+        print_json({"diagnostics": shown, "output": str(out) if written else None})
+    else:
+        show_diagnostics(report)
+    if problem is not None:
+        print(f"nginx -t refused the result; nothing was written:\n{problem}", file=sys.stderr)
+    return OK if compiled is not None and problem is None else FOUND
+
+
+def _tester(binary: str | None) -> Callable[[Path], None] | None:
+    if binary is None:
+        return None
+
+    def test(tree: Path) -> None:
+        shown = nginx_test(binary, tree)
+        if shown.returncode != 0:
+            raise _TestFailedError(shown.stderr.replace(f"{tree}/", "").strip())
+
+    return test
