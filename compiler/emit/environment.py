@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from compiler.emit.words import comment, mark, name, word, words
+from compiler.emit.words import Lines, block, comment, mark, name, rows, word, words
 
 
 def templates_folder() -> Path:
@@ -17,17 +16,18 @@ def templates_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "templates"
 
 
-@cache
 def environment() -> Environment:
-    """Return the environment in which everything printed is spelt by `words.word`."""
+    """Return a new environment in which everything printed is spelt by `words.word`."""
     made = Environment(
         loader=FileSystemLoader(templates_folder()),
-        autoescape=True,
+        autoescape=False,  # noqa: S701 - not HTML: finalize spells every word, and refuses text
         finalize=word,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(words=words, comment=comment, name=name, mark=mark)
+    made.filters.update(
+        block=block, comment=comment, lines=Lines(), mark=mark, name=name, rows=rows, words=words
+    )
     return made

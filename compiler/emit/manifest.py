@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from json.encoder import encode_basestring_ascii
+from typing import TYPE_CHECKING
 
 from compiler.model.nginx import OutputFile
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from compiler.emit.tree import Tree
 
 FORMAT = 1
+
+
+def _json(value: str | None) -> str:
+    return "null" if value is None else encode_basestring_ascii(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,49 +35,48 @@ class Made:
 
 def manifest(tree: Tree, made: Made) -> OutputFile:
     """Return the manifest of *tree*; no key stands in it, only digests of files."""
-    document = {
-        "format": FORMAT,
-        "program": made.program,
-        "target": made.target,
-        "nginx_version": made.nginx_version,
-        "kong_version": made.kong_version,
-        "inputs": [{"name": k, "sha256": v} for k, v in sorted(made.inputs.items())],
-        "files": {path: _file(file) for path, file in tree.files.items()},
-        "lines": {path: [_span(s) for s in spans] for path, spans in sorted(tree.spans.items())},
-    }
-    return OutputFile(_text(document))
+    digests = {path: sha256(file.data()).hexdigest() for path, file in tree.files.items()}
+    parts = [
+        f'"format": {FORMAT}',
+        f'"program": {_json(made.program)}',
+        f'"target": {_json(made.target)}',
+        f'"nginx_version": {_json(made.nginx_version)}',
+        f'"kong_version": {_json(made.kong_version)}',
+        f'"inputs": {_rows("[]", [_input(*item) for item in sorted(made.inputs.items())])}',
+        f'"files": {_rows("{}", [_file(p, f, digests[p]) for p, f in tree.files.items()])}',
+        f'"lines": {_rows("{}", [_spans(p, s) for p, s in sorted(tree.spans.items())])}',
+    ]
+    return OutputFile("{\n" + ",\n".join(parts) + "\n}\n")
 
 
-def _file(file: OutputFile) -> dict[str, str]:
-    return {"sha256": sha256(file.data()).hexdigest(), "mode": f"{file.mode:04o}"}
+def _input(name: str, digest: str) -> str:
+    return f'{{"name": {_json(name)}, "sha256": "{digest}"}}'
 
 
-def _span(span: Span) -> dict[str, Any]:
+def _file(path: str, file: OutputFile, digest: str) -> str:
+    return f'{_json(path)}: {{"sha256": "{digest}", "mode": "{file.mode:04o}"}}'
+
+
+def _spans(path: str, spans: list[Span]) -> str:
+    return f"{_json(path)}: {_rows('[]', [_span(span) for span in spans])}"
+
+
+def _span(span: Span) -> str:
     source = span.source
-    place = None if source.node is None else source.node.place()
-    return {
-        "first": span.first,
-        "last": span.last,
-        "entity": {"type": source.type, "id": source.id, "name": source.name},
-        "file": None if place is None else place.file,
-        "line": None if place is None else place.line,
-    }
+    entity = (
+        f'{{"type": {_json(source.type)}, "id": {_json(source.id)}, "name": {_json(source.name)}}}'
+    )
+    node = source.node
+    file = None if node is None else node.file
+    line = "null" if node is None else node.position[0]
+    return (
+        f'{{"first": {span.first}, "last": {span.last}, "entity": {entity}, '
+        f'"file": {_json(file)}, "line": {line}}}'
+    )
 
 
-def _text(document: dict[str, Any]) -> str:
-    """Spell the document with one line for each file and each span: small diffs, fast to write."""
-    parts = []
-    for key, value in document.items():
-        if isinstance(value, dict):
-            rows = [f"{json.dumps(k)}: {_rows(v)}" for k, v in value.items()]
-            text = "{" + ",".join(f"\n    {row}" for row in rows) + ("\n  }" if rows else "}")
-        else:
-            text = _rows(value)
-        parts.append(f"  {json.dumps(key)}: {text}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _rows(value: Any) -> str:
-    if not isinstance(value, list) or not value:
-        return json.dumps(value)
-    return "[" + ",".join(f"\n      {json.dumps(item)}" for item in value) + "\n    ]"
+def _rows(brackets: str, rows: list[str]) -> str:
+    """Spell a list or an object with a line for each row: small diffs, and fast to write."""
+    if not rows:
+        return brackets
+    return brackets[0] + "\n" + ",\n".join(rows) + "\n" + brackets[1]

@@ -48,16 +48,14 @@ class Marker:
             return text, []
         spans: list[Span] = []
         open_marks: list[tuple[int, int]] = []
-        lines = text.split("\n")
-        for number, line in enumerate(lines, 1):
-            if "\x01" not in line:
-                continue
-            for found in _MARK.findall(line):
-                if found == "-1":
-                    index, first = open_marks.pop()
-                    spans.append(Span(first, number, self._sources[index - 1]))
-                else:
-                    open_marks.append((int(found), number))
-            lines[number - 1] = _MARK.sub("", line)
+        line, position = 1, 0
+        for found in _MARK.finditer(text):
+            line += text.count("\n", position, found.start())
+            position = found.start()
+            if found[1] == "-1":
+                index, first = open_marks.pop()
+                spans.append(Span(first, line, self._sources[index - 1]))
+            else:
+                open_marks.append((int(found[1]), line))
         spans.sort(key=lambda span: (span.first, -span.last))
-        return "\n".join(lines), spans
+        return _MARK.sub("", text), spans

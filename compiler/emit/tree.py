@@ -15,6 +15,8 @@ from compiler.model.plan import Proxied
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jinja2 import Environment
+
     from compiler.emit.marks import Span
     from compiler.model.nginx import Main
     from compiler.model.plan import Plan, TlsPolicy
@@ -35,8 +37,9 @@ def emit(main: Main, plan: Plan) -> Tree:
     """Render every file of the output but the manifest."""
     files: dict[str, OutputFile] = {}
     spans: dict[str, list[Span]] = {}
+    templates = environment()
     for path in _text_files(main):
-        text, found = _render(path, main)
+        text, found = _render(templates, path, main)
         files[path] = OutputFile(text)
         if found:
             spans[path] = found
@@ -49,9 +52,9 @@ def _text_files(main: Main) -> list[str]:
     return [*paths, "conf/server.conf"] if "conf/proxy.conf" in paths else paths
 
 
-def _render(path: str, main: Main) -> tuple[str, list[Span]]:
+def _render(templates: Environment, path: str, main: Main) -> tuple[str, list[Span]]:
     marker = Marker()
-    text = environment().get_template(f"{path}.j2").render(main=main, marker=marker)
+    text = templates.get_template(f"{path}.j2").render(main=main, marker=marker)
     return marker.strip(text)
 
 

@@ -1,17 +1,30 @@
-"""How words are spelt. The only module that makes markup: quoting happens here or nowhere."""
+"""How words are spelt. Quoting happens here or nowhere."""
 
 from __future__ import annotations
 
 import re
-
-from markupsafe import Markup
+from functools import cache
+from typing import TYPE_CHECKING
 
 from compiler.model.words import Expression, Literal, Raw
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from compiler.emit.marks import Marker
+    from compiler.model.nginx import Map, Simple
+
 _BARE = re.compile(r"[A-Za-z0-9_./:@%+,=~*^|?&!<>$()\[\]-]+\Z")
+_NAME = re.compile(r"\$?[a-z0-9_]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _READ_AS_ESCAPE = re.compile(r"""\\(?=[\\"'trn]|\Z)""")
 _NAMED = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+class Spelt(str):
+    """Text that is nginx configuration already: what the functions here return."""
+
+    __slots__ = ()
 
 
 def quote(text: str) -> str:
@@ -29,41 +42,99 @@ def quote(text: str) -> str:
     return f"{mark}{escaped.translate(_NAMED)}{mark}"
 
 
-def word(value: object) -> Markup:
+def _spell_switch(value: object) -> str:
+    return "on" if value else "off"
+
+
+# By exact type: a literal, an expression and raw text may be equal as text and are spelt apart.
+_SPELLINGS: dict[type, Callable[..., str]] = {
+    Literal: quote,
+    Expression: quote,
+    Raw: str,
+    int: str,
+    bool: _spell_switch,
+}
+
+
+def _spell(value: object) -> str:
+    try:
+        return _SPELLINGS[type(value)](value)
+    except KeyError:
+        raise TypeError(f"a template printed {type(value).__name__}, which is no word") from None
+
+
+def word(value: object) -> str:
     """Spell one value of a block; Jinja calls it for everything that a template prints.
 
     Raises TypeError for plain text: what a text means decides how it is spelt.
     """
-    if isinstance(value, Markup):
-        return value
-    if isinstance(value, bool):
-        return Markup("on" if value else "off")
-    if isinstance(value, int):
-        return Markup(str(value))
-    if isinstance(value, Raw):
-        return Markup(str(value))
-    if isinstance(value, Literal | Expression):
-        return Markup(quote(value))
-    raise TypeError(f"a template printed {type(value).__name__}, which is no word")
+    return value if isinstance(value, Spelt) else _spell(value)
 
 
-def words(values: tuple[object, ...]) -> Markup:
+def words(values: Iterable[object]) -> Spelt:
     """Spell several values with blanks between them."""
-    return Markup(" ".join([word(value) for value in values]))
+    return Spelt(" ".join([_spell(value) for value in values]))
 
 
-def comment(text: str) -> Markup:
+class Lines:
+    """Spells simple directives; those that many blocks share are spelt once."""
+
+    def __init__(self) -> None:
+        # By identity: tuples that are equal as text may be spelt apart. Keeping the tuple keeps
+        # its identity from being given to another.
+        self._spelt: dict[tuple[int, int], tuple[object, Spelt]] = {}
+
+    def __call__(self, directives: tuple[Simple, ...], indent: int) -> Spelt:
+        """Spell *directives*, one on each line, with blanks in front."""
+        key = (id(directives), indent)
+        found = self._spelt.get(key)
+        if found is None:
+            margin = " " * indent
+            text = "".join(
+                [
+                    f"{margin}{_checked(d.name)} {' '.join([_spell(arg) for arg in d.args])};\n"
+                    for d in directives
+                ]
+            )
+            found = self._spelt[key] = (directives, Spelt(text))
+        return found[1]
+
+
+def rows(found: Map, marker: Marker) -> Spelt:
+    """Spell the entries of a `map`, one on each line, each marked with its source."""
+    sources = found.sources or (None,) * len(found.entries)
+    return Spelt(
+        "".join(
+            [
+                f"    {marker.begin(source)}{_spell(key)} {_spell(value)};{marker.end(source)}\n"
+                for (key, value), source in zip(found.entries, sources, strict=True)
+            ]
+        )
+    )
+
+
+def comment(text: str) -> Spelt:
     """Spell a comment: nothing in it can end its line."""
-    return Markup(_CONTROL.sub("?", text))
+    return Spelt(_CONTROL.sub("?", text))
 
 
-def name(text: str) -> Markup:
-    """Spell the name of a directive or a variable, which only the compiler chooses."""
-    if not re.fullmatch(r"\$?[a-z0-9_]+", text):
+@cache
+def _checked(text: str) -> str:
+    if not _NAME.fullmatch(text):
         raise ValueError(f"{text!r} is no name")
-    return Markup(text)
+    return text
 
 
-def mark(text: str) -> Markup:
-    """Print a mark or an indent, which only the templates' callers make, as it is."""
-    return Markup(text)
+def name(text: str) -> Spelt:
+    """Spell the name of a directive or a variable, which only the compiler chooses."""
+    return Spelt(_checked(text))
+
+
+def block(text: str) -> Spelt:
+    """Print what a macro returned as it is: its words were spelt when the macro printed them."""
+    return Spelt(text)
+
+
+def mark(text: str) -> Spelt:
+    """Print a mark, which only the compiler makes, as it is."""
+    return Spelt(text)

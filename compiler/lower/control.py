@@ -76,6 +76,6 @@ def _location(modifier: Literal | None, path: str, comment: str, answer: Simple)
         modifier=modifier,
         path=Literal(path),
         directives=(answer,),
-        https_only=None,
+        https_only=(),
         source=None,
     )

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from compiler.model.entities import Route
     from compiler.model.plan import Answer, PathAnswer, Plan, TlsPolicy
 
-NO_ROUTE = Simple("return", (404, Expression("$no_route")))
+_NO_ROUTE = (Simple("return", (404, Expression("$no_route"))),)
+_UPGRADE = (Simple("return", (426, Expression("$https_required"))),)
 _NO_SERVICE = Simple("return", (503, Expression("$no_service")))
 _DEFAULT_TIMEOUT = 60_000
 _DEFAULT_RETRIES = 5
@@ -58,7 +59,7 @@ def _directives(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
         case NoService():
             return (*_debug(answer.route, None, plan), _NO_SERVICE)
         case NoRoute():
-            return (NO_ROUTE,)
+            return _NO_ROUTE
 
 
 def _proxied(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
@@ -97,14 +98,14 @@ def _debug(route: Route, answer: Proxied | None, plan: Plan) -> tuple[Simple, ..
     )
 
 
-def _https_only(answer: Answer) -> Simple | None:
-    """Return what a plain request to an https route is told, None where plain HTTP is fine."""
+def _https_only(answer: Answer) -> tuple[Simple, ...]:
+    """Return what a plain request to an https route is told; nothing where plain HTTP is fine."""
     if isinstance(answer, NoRoute) or "http" in answer.route.protocols:
-        return None
+        return ()
     status = answer.route.https_redirect_status_code
     if status == 426:
-        return Simple("return", (426, Expression("$https_required")))
-    return Simple("return", (status, Expression("https://$host$request_uri")))
+        return _UPGRADE
+    return (Simple("return", (status, Expression("https://$host$request_uri"))),)
 
 
 def _tls(answer: Proxied, common: TlsPolicy | None) -> tuple[Simple, ...]:

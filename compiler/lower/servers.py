@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from compiler.model.settings import Listener
     from compiler.model.words import Word
 
-INCLUDE_SERVER = Simple("include", (Literal("conf/server.conf"),))
+_EVERY_SERVER = (Simple("include", (Literal("conf/server.conf"),)),)
 
 
 def lower_servers(plan: Plan) -> tuple[Server, ...]:
@@ -24,34 +24,33 @@ def lower_servers(plan: Plan) -> tuple[Server, ...]:
     if group is None:
         return ()
     wildcards_overlap = any(host.kind == "both-wildcards" for host in plan.hosts)
+    sockets = {
+        (scheme, is_default): tuple(
+            lower_listen(listener, plan, is_default=is_default)
+            for listener in group.listeners
+            if scheme == "any" or listener.ssl == (scheme == "https")
+        )
+        for scheme in ("any", "http", "https")
+        for is_default in (True, False)
+    }
+    tls = default_certificates(plan) if any(x.ssl for x in group.listeners) else ()
     servers = []
     for host in plan.hosts:
-        listeners = [
-            listener
-            for listener in group.listeners
-            if host.scheme == "any" or listener.ssl == (host.scheme == "https")
-        ]
-        if listeners:
-            servers.append(_server(host, listeners, plan, as_regex=wildcards_overlap))
+        is_default = host.kind == "default"
+        listens = sockets[host.scheme, is_default]
+        if not listens:
+            continue
+        secure = is_default and host.scheme != "http"
+        servers.append(
+            Server(
+                comment=_comment(host),
+                listens=listens,
+                names=_names(host, as_regex=wildcards_overlap),
+                directives=(*_EVERY_SERVER, *tls) if secure else _EVERY_SERVER,
+                locations=tuple([lower_location(path, plan) for path in host.paths]),
+            )
+        )
     return tuple(servers)
-
-
-def _server(
-    host: VirtualHost,
-    listeners: list[Listener],
-    plan: Plan,
-    *,
-    as_regex: bool,
-) -> Server:
-    is_default = host.kind == "default"
-    tls = default_certificates(plan) if is_default and any(x.ssl for x in listeners) else ()
-    return Server(
-        comment=_comment(host),
-        listens=tuple(lower_listen(x, plan, is_default=is_default) for x in listeners),
-        names=_names(host, as_regex=as_regex),
-        directives=(INCLUDE_SERVER, *tls),
-        locations=tuple(lower_location(path, plan) for path in host.paths),
-    )
 
 
 def _comment(host: VirtualHost) -> str:

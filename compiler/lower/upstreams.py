@@ -24,7 +24,11 @@ _SMALLEST_ZONE = 256 * 1024
 
 def lower_upstreams(plan: Plan) -> tuple[UpstreamBlock, ...]:
     """Return a block for each group, so that no two share connections or TLS sessions."""
-    blocks = [_block(group, plan) for group in plan.groups]
+    shared, separate = _keepalive(plan, shared=True), _keepalive(plan, shared=False)
+    blocks = [
+        _block(group, plan, shared if group.shared_connections else separate)
+        for group in plan.groups
+    ]
     if any(block.zone is not None for block in blocks):
         blocks.insert(0, _zone(plan))
     return tuple(blocks)
@@ -56,7 +60,7 @@ def looked_up(group: UpstreamGroup, plan: Plan) -> bool:
     return plan.features.resolve_peers and any(p.resolve for p in group.destination.peers)
 
 
-def _block(group: UpstreamGroup, plan: Plan) -> UpstreamBlock:
+def _block(group: UpstreamGroup, plan: Plan, keepalive: tuple[Simple, ...]) -> UpstreamBlock:
     service = group.destination.service
     peers = group.destination.peers
     dynamic = looked_up(group, plan)
@@ -65,7 +69,7 @@ def _block(group: UpstreamGroup, plan: Plan) -> UpstreamBlock:
         name=Literal(group.name),
         zone=(ZONE,) if dynamic else None,
         servers=tuple(_server(peer, plan, alone=len(peers) == 1) for peer in peers) or (_NO_PEER,),
-        keepalive=_keepalive(group, plan),
+        keepalive=keepalive,
         source=Source("service", service.id, service.name, service.source),
     )
 
@@ -89,9 +93,10 @@ def _server(peer: Peer, plan: Plan, *, alone: bool) -> UpstreamServer:
     )
 
 
-def _keepalive(group: UpstreamGroup, plan: Plan) -> tuple[Simple, ...]:
+def _keepalive(plan: Plan, *, shared: bool) -> tuple[Simple, ...]:
+    """Return how idle connections are kept; none are where requests must not share them."""
     keepalive = plan.keepalive
-    if not group.shared_connections or keepalive.connections == 0:
+    if not shared or keepalive.connections == 0:
         off = (Simple("keepalive", (0,)),)
         return off if plan.features.keepalive_by_default else ()
     return (

@@ -41,10 +41,6 @@ class Map:
     by_address: bool = False
     sources: tuple[Source | None, ...] = ()
 
-    def rows(self) -> list[tuple[tuple[Word, Word], Source | None]]:
-        """Return each entry with the entity it comes from."""
-        return list(zip(self.entries, self.sources, strict=True))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamServer:
@@ -77,7 +73,7 @@ class Location:
     modifier: Literal | None
     path: Literal
     directives: tuple[Simple, ...]
-    https_only: Simple | None
+    https_only: tuple[Simple, ...]
     source: Source | None
 
 

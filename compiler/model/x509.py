@@ -7,34 +7,83 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from compiler.model.secret import Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class X509:
-    """One certificate. `sha256` is the fingerprint of its DER; times are UTC.
+    """One certificate. Times are UTC.
 
     `names` are the DNS names it is for: its subject alternative names, or, where it has no
     such extension, its common name (what OpenSSL's host name check falls back to).
+    `public_key` is its key in DER. What few ask for is worked out when it is asked for.
     """
 
-    sha256: str
-    subject: str
-    issuer: str
-    subject_der: bytes = field(repr=False)
-    issuer_der: bytes = field(repr=False)
-    public_key: bytes = field(repr=False)
-    names: tuple[str, ...]
-    ips: tuple[str, ...]
-    not_before: datetime
-    not_after: datetime
-    key_type: str
-    key_bits: int
-    is_ca: bool
     pem: str = field(repr=False)
+    names: tuple[str, ...]
+    public_key: bytes = field(repr=False)
+    loaded: x509.Certificate = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, X509) and self.loaded == other.loaded
+
+    def __hash__(self) -> int:
+        return hash(self.loaded)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the fingerprint of the DER, in hex."""
+        return self.loaded.fingerprint(hashes.SHA256()).hex()
+
+    @cached_property
+    def subject(self) -> str:
+        """Return the subject as people write it."""
+        return self.loaded.subject.rfc4514_string()
+
+    @cached_property
+    def issuer(self) -> str:
+        """Return the issuer as people write it."""
+        return self.loaded.issuer.rfc4514_string()
+
+    @property
+    def not_before(self) -> datetime:
+        """Return the time from which it is valid."""
+        return self.loaded.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime:
+        """Return the time until which it is valid."""
+        return self.loaded.not_valid_after_utc
+
+    @cached_property
+    def key_type(self) -> str:
+        """Return `rsa`, `ec`, or the name of a rarer kind of key."""
+        key: object = self.loaded.public_key()
+        if isinstance(key, rsa.RSAPublicKey):
+            return "rsa"
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            return "ec"
+        return type(key).__name__.removesuffix("PublicKey").lower()
+
+    @cached_property
+    def is_ca(self) -> bool:
+        """Tell whether it may sign other certificates."""
+        try:
+            found = self.loaded.extensions.get_extension_for_class(x509.BasicConstraints)
+        except x509.ExtensionNotFound:
+            return False
+        return found.value.ca
+
+    def issued_by(self, other: X509) -> bool:
+        """Tell whether *other* has the name of its issuer."""
+        return self.loaded.issuer == other.loaded.subject
 
     def covers(self, host: str) -> bool:
         """Tell whether a TLS client accepts it for *host* (X.509 wildcards cover one label)."""

@@ -12,9 +12,9 @@ from compiler.resolve.pem import (
     KeyMismatchError,
     PemError,
     as_pem,
+    make_pair,
     parse_certificates,
     parse_dhparam,
-    parse_pair,
 )
 from compiler.resolve.upstream_defaults import resolve_upstream_defaults
 
@@ -161,20 +161,19 @@ def load_pair(
 ) -> KeyPair | None:
     """Parse a pair; report under the names *what* at *places* (certificate, key)."""
     try:
-        parse_certificates(certificate)
+        certificates = parse_certificates(certificate)
     except PemError as error:
         report.add(rules.MATERIAL_INVALID, places[0], entity=entity, what=what[0], problem=error)
         return None
     try:
-        pair, disorder = parse_pair(certificate, key)
+        pair, disorder = make_pair(certificates, key)
     except KeyMismatchError:
-        subject = parse_certificates(certificate)[0].subject
         report.add(
             rules.KEY_MISMATCH,
             places[1],
             entity=entity,
             what=f"{what[0]} and {what[1]}",
-            subject=subject,
+            subject=certificates[0].subject,
         )
         return None
     except PemError as error:

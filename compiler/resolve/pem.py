@@ -6,12 +6,9 @@ import binascii
 import re
 import warnings
 from base64 import b64decode
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -23,13 +20,11 @@ from cryptography.x509.oid import NameOID
 from compiler.model.secret import Secret
 from compiler.model.x509 import X509, KeyPair
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 _CERTIFICATE = re.compile(
     r"-----BEGIN (?:X509 )?CERTIFICATE-----.+?-----END (?:X509 )?CERTIFICATE-----",
     re.DOTALL,
 )
+_TIDY = re.compile(r"(?:\S[^\r\n]*\n)+\S[^\r\n]*(?<!\s)")
 _DH = re.compile(r"-----BEGIN DH PARAMETERS-----(.+?)-----END DH PARAMETERS-----", re.DOTALL)
 _KEY = re.compile(
     r"-----BEGIN ((?:[A-Z0-9]+ )*)PRIVATE KEY-----.+?-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----",
@@ -79,13 +74,12 @@ def parse_dhparam(text: str) -> None:
         raise PemError("holds no usable DH parameters (BEGIN DH PARAMETERS)")
 
 
-def parse_pair(certificate: str, key: Secret) -> tuple[KeyPair, str | None]:
-    """Parse a certificate (with chain) and its key; put the chain in order.
+def make_pair(certificates: tuple[X509, ...], key: Secret) -> tuple[KeyPair, str | None]:
+    """Join certificates (a chain) and their key; put the chain in order.
 
-    Returns the pair, and a sentence about how the text was out of order, or None.
-    Raises PemError; KeyMismatchError when the key belongs to no certificate of the text.
+    Returns the pair, and a sentence about how the chain was out of order, or None.
+    Raises PemError; KeyMismatchError when the key belongs to none of the certificates.
     """
-    certificates = parse_certificates(certificate)
     key_text, public_key = parse_key(key)
     leaf = next((c for c in certificates if c.public_key == public_key), None)
     if leaf is None:
@@ -122,6 +116,8 @@ def parse_key(key: Secret) -> tuple[str, bytes]:
 
 def _canonical(block: str) -> str:
     """Return a PEM block with one newline style, so that equal content has equal bytes."""
+    if _TIDY.fullmatch(block):
+        return block + "\n"
     return "\n".join(line.strip() for line in block.splitlines() if line.strip()) + "\n"
 
 
@@ -130,7 +126,7 @@ def _order(leaf: X509, certificates: tuple[X509, ...]) -> tuple[X509, ...]:
     chain = [leaf]
     rest = [certificate for certificate in certificates if certificate is not leaf]
     while rest:
-        issuer = next((c for c in rest if c.subject_der == chain[-1].issuer_der), None)
+        issuer = next((c for c in rest if chain[-1].issued_by(c)), None)
         if issuer is None:
             break
         rest.remove(issuer)
@@ -142,63 +138,24 @@ def _parse_certificate(block: str, number: int) -> X509:
     canonical = _canonical(block)
     try:
         loaded = x509.load_pem_x509_certificate(canonical.encode())
-        names, ips = _names(loaded)
-        key_type, key_bits, public_key = _public_key(loaded)
         return X509(
-            sha256=loaded.fingerprint(hashes.SHA256()).hex(),
-            subject=loaded.subject.rfc4514_string(),
-            issuer=loaded.issuer.rfc4514_string(),
-            subject_der=loaded.subject.public_bytes(),
-            issuer_der=loaded.issuer.public_bytes(),
-            public_key=public_key,
-            names=names,
-            ips=ips,
-            not_before=loaded.not_valid_before_utc,
-            not_after=loaded.not_valid_after_utc,
-            key_type=key_type,
-            key_bits=key_bits,
-            is_ca=_is_ca(loaded),
             pem=canonical,
+            names=_names(loaded),
+            public_key=loaded.public_key().public_bytes(
+                Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+            ),
+            loaded=loaded,
         )
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
         raise PemError(f"does not parse as X.509 (certificate {number} of the text)") from error
 
 
-def _names(loaded: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _names(loaded: x509.Certificate) -> tuple[str, ...]:
     try:
         extension = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
-        common = loaded.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        return _lower(str(attribute.value) for attribute in common), ()
-    dns = extension.value.get_values_for_type(x509.DNSName)
-    ips = extension.value.get_values_for_type(x509.IPAddress)
-    return _lower(dns), tuple(str(ip) for ip in ips)
-
-
-def _lower(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name.lower().rstrip(".") for name in names)
-
-
-def _is_ca(loaded: x509.Certificate) -> bool:
-    try:
-        return loaded.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-
-
-def _public_key(loaded: x509.Certificate) -> tuple[str, int, bytes]:
-    key = loaded.public_key()
-    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    match key:
-        case rsa.RSAPublicKey():
-            return "rsa", key.key_size, der
-        case ec.EllipticCurvePublicKey():
-            return "ec", key.key_size, der
-        case ed25519.Ed25519PublicKey():
-            return "ed25519", 256, der
-        case ed448.Ed448PublicKey():
-            return "ed448", 456, der
-        case dsa.DSAPublicKey():
-            return "dsa", key.key_size, der
-        case _:
-            return "other", 0, der
+        found = loaded.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        names = [str(attribute.value) for attribute in found]
+    else:
+        names = extension.value.get_values_for_type(x509.DNSName)
+    return tuple([name.lower().removesuffix(".") for name in names])

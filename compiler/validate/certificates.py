@@ -89,7 +89,7 @@ def _check_chain(
 ) -> None:
     """Say where a chain stops short of a root, when it has begun to be one."""
     last = pair.chain[-1]
-    if len(pair.chain) > 1 and last.issuer_der != last.subject_der and not last.is_ca:
+    if len(pair.chain) > 1 and not last.issued_by(last) and not last.is_ca:
         report.add(
             rules.CHAIN_INCOMPLETE,
             place,

@@ -51,7 +51,7 @@ def write_tree(
     check_replaceable(out)
     parent = out.parent
     parent.mkdir(parents=True, exist_ok=True)
-    with _locked(parent):
+    with _locked(parent), _mask(0o022):
         _remove_leftovers(out)
         fresh = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=parent))
         try:
@@ -91,6 +91,16 @@ def _locked(parent: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def _mask(mask: int) -> Iterator[None]:
+    """Hold the process's file mode mask, so that the caller's does not keep workers out."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def _remove_leftovers(out: Path) -> None:
     """Remove what a killed run left beside *out*, except what *out* itself points to."""
     current = out.resolve()
@@ -103,16 +113,11 @@ def _remove_leftovers(out: Path) -> None:
 
 def _fill(root: Path, files: Mapping[str, OutputFile], key_owner: tuple[int, int] | None) -> None:
     root.chmod(0o755)
-    folders = {str(Path(path).parent) for path in files} | set(RUNTIME)
+    folders = {path.rpartition("/")[0] for path in files} | set(RUNTIME)
     for folder in sorted(folders):
-        # The mask of the caller must not keep workers out.
-        for part in reversed([Path(folder), *Path(folder).parents][:-1]):
-            made = root / part
-            if not made.is_dir():
-                made.mkdir()
-                made.chmod(0o755)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     for path, file in files.items():
-        _write_file(str(root / path), file, key_owner)
+        _write_file(f"{root}/{path}", file, key_owner)
 
 
 def _write_file(path: str, file: OutputFile, key_owner: tuple[int, int] | None) -> None:
@@ -122,9 +127,7 @@ def _write_file(path: str, file: OutputFile, key_owner: tuple[int, int] | None) 
         data = memoryview(file.data())
         while data:
             data = data[os.write(descriptor, data) :]
-        if file.mode & 0o077:
-            os.fchmod(descriptor, file.mode)
-        elif key_owner is not None:
+        if key_owner is not None and not file.mode & 0o077:
             os.fchown(descriptor, *key_owner)
     finally:
         os.close(descriptor)

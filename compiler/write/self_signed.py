@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from compiler.model.secret import Secret
 from compiler.model.x509 import KeyPair
-from compiler.resolve.pem import PemError, parse_pair
+from compiler.resolve.pem import PemError, make_pair, parse_certificates
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +41,7 @@ def _kept(out: Path, name: str) -> KeyPair | None:
     try:
         certificate = (out / "tls/certs" / f"{name}.pem").read_text("ascii")
         key = Secret((out / "tls/keys" / f"{name}.pem").read_text("ascii"))
-        pair, _ = parse_pair(certificate, key)
+        pair, _ = make_pair(parse_certificates(certificate), key)
     except (OSError, ValueError, PemError):
         return None
     return KeyPair(chain=pair.chain, key=pair.key, file=name)
@@ -72,5 +72,6 @@ def _made(kind: str, name: str, now: datetime) -> KeyPair:
         .sign(key, hashes.SHA256())
     )
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    pair, _ = parse_pair(certificate.public_bytes(Encoding.PEM).decode(), Secret(text))
+    chain = parse_certificates(certificate.public_bytes(Encoding.PEM).decode())
+    pair, _ = make_pair(chain, Secret(text))
     return KeyPair(chain=pair.chain, key=pair.key, file=name)
