@@ -64,9 +64,22 @@ def plan_inputs(
     inputs: Inputs, self_signed: SelfSigned, report: Report, step: Step = lambda _: None
 ) -> tuple[Config, Plan] | None:
     """Do all but the spelling: what is wrong is known after this; None when errors were found."""
-    config = resolve_inputs(inputs, report, step)
-    if config is None:  # below, types and references hold
-        return None
+    config = _resolve(inputs, report, step)
+    plan = plan_config(config, inputs, self_signed, report, step)
+    return None if plan is None else (config, plan)
+
+
+def plan_config(
+    config: Config,
+    inputs: Inputs,
+    self_signed: SelfSigned,
+    report: Report,
+    step: Step = lambda _: None,
+) -> Plan | None:
+    """Check and plan what was resolved; None when errors were found.
+
+    What could be resolved is checked even where other things could not: all errors at once.
+    """
     step("checking")
     check_listeners(config.settings, report)
     check_certificates(config, now=inputs.now, report=report)
@@ -74,15 +87,21 @@ def plan_inputs(
     check_plugins(config, allowed=inputs.allow_uncompiled, report=report)
     check_uncompiled(config, report)
     check_routes(config, report)
-    if _failed(report):  # below, every value is acceptable
+    if _failed(report):  # below, references hold and every value is acceptable
         return None
     step("planning")
     plan = make_plan(config, inputs, self_signed, report)
-    return None if _failed(report) else (config, plan)  # below, nothing can fail
+    return None if _failed(report) else plan  # below, nothing can fail
 
 
 def resolve_inputs(inputs: Inputs, report: Report, step: Step = lambda _: None) -> Config | None:
     """Read and resolve everything; None when errors were found."""
+    config = _resolve(inputs, report, step)
+    return None if _failed(report) else config
+
+
+def _resolve(inputs: Inputs, report: Report, step: Step) -> Config:
+    """Read and resolve what can be; the rest is missing and reported."""
     settings = read_settings(inputs, report)
     step("reading entities")
     documents = read_documents(_sources(inputs, settings, report), report)
@@ -97,8 +116,7 @@ def resolve_inputs(inputs: Inputs, report: Report, step: Step = lambda _: None) 
     materials = resolve_materials(
         settings, entities, files=inputs.files, system_ca=inputs.system_ca, report=report
     )
-    config = Config(settings=settings, entities=entities, materials=materials)
-    return None if _failed(report) else config
+    return Config(settings=settings, entities=entities, materials=materials)
 
 
 def read_settings(inputs: Inputs, report: Report) -> Settings:

@@ -59,3 +59,10 @@ def certs() -> Certs:
         rsa=pki.leaf(intermediate, "example.com", key="rsa"),
         client=pki.leaf(intermediate, "client.example", client=True),
     )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `--update-golden` rewrite what `golden/` expects."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite golden/**/expected and say nothing"
+    )

@@ -150,13 +150,6 @@ LISTENER_IGNORED = Rule(
     severity=Severity.WARNING,
     message="{group}_listen is set, but its listeners are not compiled",
 )
-EXPRESSION_FLAVOR = Rule(
-    code="K360",
-    name="router-flavor-not-compiled",
-    severity=Severity.ERROR,
-    message="router_flavor {flavor} is not compiled yet",
-    hint="use traditional_compatible",
-)
 PROXY_OFF = Rule(
     code="K361",
     name="proxy-listener-missing",
@@ -207,7 +200,7 @@ RULES = (
     PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_CONDITION, ROUTE_PATH, ROUTE_HOST_PORT,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
-    NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED, EXPRESSION_FLAVOR,
+    NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,
     PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE,
 )  # fmt: skip

@@ -179,13 +179,6 @@ VERIFY_DEPTH_SHALLOW = Rule(
     message="service {service} allows no intermediate certificate (depth 0)",
     hint="set tls_verify_depth to the number of intermediates the upstream sends",
 )
-CLIENT_CERTIFICATE_UNUSED = Rule(
-    code="K327",
-    name="upstream-client-certificate-unused",
-    severity=Severity.INFO,
-    message="the client_certificate of upstream {upstream} is not used by service {service}, "
-    "which has its own",
-)
 TLS_SANS = Rule(
     code="K328",
     name="tls-sans-not-compiled",
@@ -207,5 +200,5 @@ RULES = (
     SNI_UNREACHABLE, ALT_SAME_TYPE, CHAIN_INCOMPLETE, SELF_SIGNED, CLIENT_SSL_OFF,
     CLIENT_SSL_EMPTY, KEY_TYPE_REPEATED, VERIFY_DISABLED, VERIFY_WITHOUT_CA, CA_WITHOUT_VERIFY,
     VERIFY_FROM_POLICY, SYSTEM_CA_MISSING, VERIFY_IP, VERIFY_DEPTH_SHALLOW,
-    CLIENT_CERTIFICATE_UNUSED, TLS_SANS, TRUSTED_DIRECTIVE_INVALID,
+    TLS_SANS, TRUSTED_DIRECTIVE_INVALID,
 )  # fmt: skip

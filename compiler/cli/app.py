@@ -5,21 +5,16 @@ Those files are imported by the command that needs them, so that --help answers 
 
 from __future__ import annotations
 
-import gc
-import os
-import signal
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from compiler import __version__
 from compiler.cli import options as o
-from compiler.cli.failures import BUG, USAGE, UsageError
-
-if TYPE_CHECKING:
-    from types import FrameType
+from compiler.cli.explain_app import explain
+from compiler.cli.launch import input_options as _options
+from compiler.cli.launch import run_command as _run
 
 app = typer.Typer(
     name="kcompile",
@@ -28,9 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-)
-explain = typer.Typer(
-    help="Say what a configuration means, and why.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(explain, name="explain")
 
@@ -165,53 +157,41 @@ def settings(  # noqa: PLR0913
     _run(debug, command, _options(locals()), names or [], output_format, show_all=show_all)
 
 
-_INPUT_OPTIONS = (
-    "conf", "entities", "env_file", "no_env", "system_ca", "resolv_conf", "kong_version", "target",
-    "nginx_version", "nginx", "allow_uncompiled", "names_at_start",
-)  # fmt: skip
+@app.command()
+def diff(  # noqa: PLR0913
+    old: Annotated[str, typer.Argument(metavar="OLD", help=o.SIDE)],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Likewise")],
+    *,
+    conf_old: Annotated[
+        Path | None, typer.Option("--conf-old", metavar="FILE", help="kong.conf of OLD")
+    ] = None,
+    conf_new: Annotated[
+        Path | None, typer.Option("--conf-new", metavar="FILE", help="kong.conf of NEW")
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 when there are differences")
+    ] = False,
+    output_format: o.DiffFormat = "text",
+    conf: o.Conf = None,
+    env_file: o.EnvFile = None,
+    no_env: o.NoEnv = False,
+    system_ca: o.SystemCa = None,
+    resolv_conf: o.ResolvConf = None,
+    kong_version: o.KongVersion = None,
+    target: o.Target = "nginx",
+    nginx_version: o.NginxVersion = None,
+    nginx: o.Nginx = None,
+    allow_uncompiled: o.AllowUncompiled = None,
+    names_at_start: o.NamesAtStart = False,
+    debug: o.Debug = False,
+) -> None:
+    """Show what changes in meaning, then in nginx.conf, between two inputs."""
+    from compiler.cli.diff import diff as command
 
-
-def _options(given: dict[str, Any]) -> Any:
-    """Return the input options among a command's arguments."""
-    from compiler.cli.gather import Options
-
-    chosen = {name: given[name] for name in _INPUT_OPTIONS}
-    return Options(**{k: v for k, v in chosen.items() if v is not None})
-
-
-def _run(debug: bool, command: Any, *args: Any, **kwargs: Any) -> None:  # noqa: FBT001
-    """Run a command; turn what went wrong into an exit code and a line for people."""
-    signal.signal(signal.SIGTERM, _terminate)
-    # A command makes many small values, keeps them to its end, and then the process is gone:
-    # looking for garbage among them takes a third of the time and finds none.
-    gc.disable()
-    try:
-        code = command(*args, **kwargs)
-        sys.stdout.flush()
-    except UsageError as error:
-        typer.echo(f"kcompile: {error}", err=True)
-        code = USAGE
-    except BrokenPipeError:
-        # Whoever reads went away: say nothing, and keep the interpreter from trying again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except KeyboardInterrupt:
-        code = 130
-    except Exception as error:
-        if debug:
-            raise
-        typer.echo(
-            f"kcompile: this is a bug of ours ({type(error).__name__}); nothing was written. "
-            "Please report it with the command you ran and what --debug adds.",
-            err=True,
-        )
-        code = BUG
-    raise typer.Exit(code)
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    """End as quietly as Ctrl-C does, and clean up as it does."""
-    raise KeyboardInterrupt
+    chosen = _options(locals())
+    _run(
+        debug, command, chosen, (old, conf_old), (new, conf_new), output_format, exit_code=exit_code
+    )
 
 
 def main() -> None:

@@ -98,6 +98,10 @@ NamesAtStart = Annotated[
     ),
 ]
 Format = Annotated[str, typer.Option("--format", metavar="text|json", help="How to print")]
+DiffFormat = Annotated[
+    str, typer.Option("--format", metavar="text|json|markdown|unified", help="How to print")
+]
+SIDE = "Entities (a file or a directory, which may hold kong.conf too), or a file kong.conf"
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of a bug of ours", hidden=True)
 ]

@@ -44,17 +44,17 @@ def _text(diagnostic: Diagnostic, *, coloured: bool) -> str:
     if coloured:
         label = f"\x1b[1;{_COLOURS[severity]}m{label}\x1b[0m"
     place = "" if diagnostic.place is None else f"{diagnostic.place}: "
-    text = _printable(f"{diagnostic.rule.name}: {diagnostic.message}")
-    lines = [f"{_printable(place)}{label} {text}"]
+    text = printable(f"{diagnostic.rule.name}: {diagnostic.message}")
+    lines = [f"{printable(place)}{label} {text}"]
     for related in diagnostic.related:
         where = "" if related.place is None else f"{related.place}: "
-        lines.append(_printable(f"  {where}{related.message}"))
+        lines.append(printable(f"  {where}{related.message}"))
     if diagnostic.hint is not None:
-        lines.append(_printable(f"  hint: {diagnostic.hint}"))
+        lines.append(printable(f"  hint: {diagnostic.hint}"))
     return "\n".join(lines)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Keep a terminal from obeying text of the input."""
     return "".join(c if c.isprintable() else "?" for c in text)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from compiler.model.plan import ListenGroup, Plan
 
 _STATUS = '{"server":{"nginx_version":"$nginx_version","worker_pid":$pid}}'
+_NOT_FOUND = '{"message":"Not found","request_id":"$request_id"}'
 _SESSION_CACHES = {"admin": "shared:AdminSSL:10m", "status": "shared:StatusSSL:1m"}
 _INJECTABLE = frozenset({"admin", "status"})
 
@@ -66,7 +67,7 @@ def _status(group: ListenGroup) -> list[Location]:
 
 
 def _everything_else() -> Location:
-    answer = Simple("return", (404, Expression("$not_found")))
+    answer = Simple("return", (404, Expression(_NOT_FOUND)))
     return _location(None, "/", "nothing else is compiled", answer)
 
 
@@ -77,5 +78,6 @@ def _location(modifier: Literal | None, path: str, comment: str, answer: Simple)
         path=Literal(path),
         directives=(answer,),
         https_only=(),
+        remembered=(),
         source=None,
     )

@@ -11,26 +11,26 @@ from compiler.model.plan import NoRoute, NoService, Proxied
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
-    from compiler.model.entities import Route
     from compiler.model.plan import Answer, PathAnswer, Plan, TlsPolicy
 
 _NO_ROUTE = (Simple("return", (404, Expression("$no_route"))),)
 _UPGRADE = (Simple("return", (426, Expression("$https_required"))),)
-_NO_SERVICE = Simple("return", (503, Expression("$no_service")))
+_NO_SERVICE = (Simple("return", (503, Expression("$no_service"))),)
 _DEFAULT_TIMEOUT = 60_000
 _DEFAULT_RETRIES = 5
 _EXACT = Literal("=")
 
 
-def lower_location(found: PathAnswer, plan: Plan) -> Location:
-    """Return the location for a path of a virtual host."""
+def lower_location(found: PathAnswer, plan: Plan, injected: tuple[Simple, ...]) -> Location:
+    """Return the location for a path of a virtual host, with what is injected into all."""
     answer = found.answer
     return Location(
         comment=_comment(answer),
         modifier=_EXACT if found.exact else None,
         path=Literal(found.path),
-        directives=_directives(answer, plan),
+        remembered=_debug(answer, plan),
         https_only=_https_only(answer),
+        directives=_directives(answer, plan) + injected,
         source=_source(answer),
     )
 
@@ -57,7 +57,7 @@ def _directives(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
         case Proxied():
             return _proxied(answer, plan)
         case NoService():
-            return (*_debug(answer.route, None, plan), _NO_SERVICE)
+            return _NO_SERVICE
         case NoRoute():
             return _NO_ROUTE
 
@@ -75,7 +75,6 @@ def _proxied(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
         before = (Simple("set", (Expression("$upstream_address"), expression(peer.address))),)
         target = Expression(f"{destination.scheme}://$upstream_address")
     return (
-        *_debug(answer.route, answer, plan),
         Simple("set", (Expression("$upstream_host"), host)),
         *before,
         *lower_rewrites(answer),
@@ -85,12 +84,12 @@ def _proxied(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
     )
 
 
-def _debug(route: Route, answer: Proxied | None, plan: Plan) -> tuple[Simple, ...]:
-    """Remember what matched, for the debug headers."""
-    if not plan.headers.debug:
+def _debug(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
+    """Remember what matched, for the debug headers of whatever is answered."""
+    if not plan.headers.debug or isinstance(answer, NoRoute):
         return ()
-    values = {"route_id": route.id, "route_name": route.name or ""}
-    if answer is not None:
+    values = {"route_id": answer.route.id, "route_name": answer.route.name or ""}
+    if isinstance(answer, Proxied):
         values |= {"service_id": answer.service.id, "service_name": answer.service.name or ""}
     return tuple(
         Simple("set", (Expression(f"$kong_{name}"), expression(value)))

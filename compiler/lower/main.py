@@ -28,8 +28,9 @@ def lower(plan: Plan) -> Main:
     """Return the blocks for *plan*."""
     sni_maps = lower_sni(plan)
     proxy_maps = lower_maps(plan)
-    servers = (*lower_servers(plan), *lower_control_servers(plan))
+    servers = (*lower_servers(plan, _every_location(plan)), *lower_control_servers(plan))
     raw = plan.directives
+    every_server = (*lower_every_server(plan), *_server_injected(plan))
     includes = [Literal("conf/proxy.conf")] if "proxy" in plan.listen else []
     if sni_maps:
         includes.append(Literal("conf/certificates.conf"))
@@ -51,10 +52,7 @@ def lower(plan: Plan) -> Main:
         sni_maps=sni_maps,
         proxy_maps=proxy_maps,
         proxy=lower_proxy(plan),
-        every_server=(*lower_every_server(plan), *_server_injected(plan)),
-        every_location=tuple(
-            _raw(d) for d in raw.get("location", ()) if not d.name.startswith("proxy_ssl_")
-        ),
+        every_server=every_server,
     )
 
 
@@ -64,6 +62,11 @@ def _raw(directive: Directive) -> Simple:
 
 def _words(text: str) -> tuple[Literal, ...]:
     return tuple(Literal(word) for word in text.split())
+
+
+def _every_location(plan: Plan) -> tuple[Simple, ...]:
+    found = plan.directives.get("location", ())
+    return tuple(_raw(d) for d in found if not d.name.startswith("proxy_ssl_"))
 
 
 def _injected(directives: Iterable[Directive], comment: str) -> tuple[Section, ...]:
@@ -125,7 +128,7 @@ def _sizes(
     rows = max((len(found.entries) for found in maps), default=0)
     own = (
         Simple("map_hash_max_size", (_power(rows * 2, 2048),)),
-        Simple("map_hash_bucket_size", (_power(max(keys, default=0) + 32, 128),)),
+        Simple("map_hash_bucket_size", (_power(4 * max(keys, default=0) + 128, 256),)),
         Simple("server_names_hash_max_size", (_power(servers * 2, 1024),)),
         Simple("server_names_hash_bucket_size", (_power(longest_name + 32, 128),)),
         Simple("variables_hash_max_size", (2048,)),

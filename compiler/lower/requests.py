@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.locations import client_certificate
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import Map, Section, Simple
+from compiler.model.plan import NoService, Proxied
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ _MESSAGES = {
     "$no_route": (404, "no Route matched with those values"),
     "$no_service": (503, "no Service found with those values"),
     "$https_required": (426, "Please use HTTPS protocol"),
-    "$not_found": (404, "Not found"),
 }
 
 
@@ -68,8 +68,7 @@ def lower_maps(plan: Plan) -> tuple[Map, ...]:
     else:
         maps.append(_simple("what the client used", "$scheme", "$needs_https", "1", {"https": ""}))
     maps.append(_upgrade())
-    if plan.headers.debug:
-        maps += [_debug(name) for name in ("route_id", "route_name", "service_id", "service_name")]
+    maps += [_debug(name) for name in _debug_names(plan)]
     if _uses_dollar(plan):
         maps.append(_DOLLAR)
     return tuple(maps)
@@ -138,8 +137,25 @@ def _debug(name: str) -> Map:
     )
 
 
+def _debug_names(plan: Plan) -> tuple[str, ...]:
+    """Return what debug headers can tell: nginx wants every variable to be set somewhere."""
+    if not plan.headers.debug:
+        return ()
+    answers = _answers(plan)
+    route = ("route_id", "route_name") if answers & {Proxied, NoService} else ()
+    service = ("service_id", "service_name") if Proxied in answers else ()
+    return (*route, *service)
+
+
+def _answers(plan: Plan) -> set[type]:
+    """Return the kinds of answers that locations give."""
+    return {type(path.answer) for host in plan.hosts for path in host.paths}
+
+
 def lower_proxy(plan: Plan) -> tuple[Section, ...]:
     """Return what is common to all proxied requests, for the http block."""
+    if Proxied not in _answers(plan):
+        return ()
     trusted = bool(plan.trusted_ips)
     headers = {
         "Host": "$upstream_host",
@@ -190,6 +206,7 @@ def _tls(plan: Plan) -> list[Section]:
         Simple("proxy_ssl_verify", (common.verify,)),
         Simple("proxy_ssl_verify_depth", (common.depth,)),
     ]
+    directives += _protocols(plan)
     if common.trusted is not None:
         path = Literal(bundle_file(common.trusted))
         directives.append(Simple("proxy_ssl_trusted_certificate", (path,)))
@@ -202,6 +219,20 @@ def _tls(plan: Plan) -> list[Section]:
     ]
 
 
+def _protocols(plan: Plan) -> list[Simple]:
+    """Return the protocols spoken to upstreams, where nginx's default is not that of Kong's."""
+    chosen = any(
+        directive.name == "proxy_ssl_protocols"
+        for block in ("http", "proxy", "location")
+        for directive in plan.directives.get(block, ())
+    )
+    if chosen or (plan.features.upstream_tls13_by_default and not plan.weak_ciphers):
+        return []
+    names = ("TLSv1", "TLSv1.1") if plan.weak_ciphers else ()
+    words = tuple(Literal(name) for name in (*names, "TLSv1.2", "TLSv1.3"))
+    return [Simple("proxy_ssl_protocols", words)]
+
+
 def lower_every_server(plan: Plan) -> tuple[Section, ...]:
     """Return what every server of the proxy listeners includes."""
     own = [Simple("default_type", (Literal("application/json; charset=utf-8"),))]
@@ -211,27 +242,24 @@ def lower_every_server(plan: Plan) -> tuple[Section, ...]:
     headers = {"Upgrade": "$upgrade_to"}
     if plan.headers.request_id_to_client:
         headers["X-Kong-Request-Id"] = "$request_id"
-    if plan.headers.debug:
-        headers |= {
-            "Kong-Route-Id": "$debug_route_id",
-            "Kong-Route-Name": "$debug_route_name",
-            "Kong-Service-Id": "$debug_service_id",
-            "Kong-Service-Name": "$debug_service_name",
-        }
+    headers |= {
+        f"Kong-{name.replace('_', '-').title()}": f"$debug_{name}" for name in _debug_names(plan)
+    }
     always = Literal("always")
     own += [
         Simple("add_header", (Literal(name), Expression(value), always))
         for name, value in headers.items()
     ]
     own += [Simple("set_real_ip_from", (Literal(address),)) for address in plan.trusted_ips]
-    return (Section(comment="every server of the proxy listeners", directives=tuple(own)),)
+    return (Section(comment="answers, and who asks", directives=tuple(own)),)
 
 
 def _uses_dollar(plan: Plan) -> bool:
     """Tell whether a user's text with a `$` stands in an expression."""
-    texts = [
-        text
-        for group in plan.groups
-        for text in (group.destination.host_header, group.destination.service.path)
-    ]
-    return any("$" in text for text in texts if text)
+    destinations = {
+        path.answer.service.id: path.answer.destination
+        for host in plan.hosts
+        for path in host.paths
+        if isinstance(path.answer, Proxied)
+    }
+    return any("$" in d.host_header + (d.service.path or "") for d in destinations.values())

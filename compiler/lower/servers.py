@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _EVERY_SERVER = (Simple("include", (Literal("conf/server.conf"),)),)
 
 
-def lower_servers(plan: Plan) -> tuple[Server, ...]:
-    """Return the servers of the proxy listeners, the default one of each socket first."""
+def lower_servers(plan: Plan, injected: tuple[Simple, ...]) -> tuple[Server, ...]:
+    """Return the servers of the proxy listeners; *injected* stands in each of their locations."""
     group = plan.listen.get("proxy")
     if group is None:
         return ()
@@ -47,7 +47,7 @@ def lower_servers(plan: Plan) -> tuple[Server, ...]:
                 listens=listens,
                 names=_names(host, as_regex=wildcards_overlap),
                 directives=(*_EVERY_SERVER, *tls) if secure else _EVERY_SERVER,
-                locations=tuple([lower_location(path, plan) for path in host.paths]),
+                locations=tuple([lower_location(path, plan, injected) for path in host.paths]),
             )
         )
     return tuple(servers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.model.nginx import Simple, Source, UpstreamBlock, UpstreamServer
-from compiler.model.words import Literal
+from compiler.model.words import Literal, Raw
 
 if TYPE_CHECKING:
     from compiler.model.plan import Peer, Plan, UpstreamGroup
@@ -24,7 +24,7 @@ _SMALLEST_ZONE = 256 * 1024
 
 def lower_upstreams(plan: Plan) -> tuple[UpstreamBlock, ...]:
     """Return a block for each group, so that no two share connections or TLS sessions."""
-    shared, separate = _keepalive(plan, shared=True), _keepalive(plan, shared=False)
+    shared, separate = _directives(plan, shared=True), _directives(plan, shared=False)
     blocks = [
         _block(group, plan, shared if group.shared_connections else separate)
         for group in plan.groups
@@ -91,6 +91,20 @@ def _server(peer: Peer, plan: Plan, *, alone: bool) -> UpstreamServer:
         # Kong takes no peer out of rotation unless passive health checks say so.
         ignore_failures=not alone,
     )
+
+
+def _directives(plan: Plan, *, shared: bool) -> tuple[Simple, ...]:
+    """Return what is injected, in front since nginx wants a method before `keepalive`; then ours.
+
+    Nothing that is injected keeps connections which must not be shared.
+    """
+    raw = tuple(
+        Simple(d.name, (Raw(d.value),))
+        for d in plan.directives.get("upstream", ())
+        if shared or not d.name.startswith("keepalive")
+    )
+    injected = {d.name for d in raw}
+    return (*raw, *(d for d in _keepalive(plan, shared=shared) if d.name not in injected))
 
 
 def _keepalive(plan: Plan, *, shared: bool) -> tuple[Simple, ...]:

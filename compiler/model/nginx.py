@@ -67,13 +67,17 @@ class UpstreamBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A `location` block: its directives in the order nginx's reader expects."""
+    """A `location` block.
+
+    `remembered` variables are set before all else, `https_only` answers plain requests.
+    """
 
     comment: str
     modifier: Literal | None
     path: Literal
-    directives: tuple[Simple, ...]
+    remembered: tuple[Simple, ...]
     https_only: tuple[Simple, ...]
+    directives: tuple[Simple, ...]
     source: Source | None
 
 
@@ -110,7 +114,6 @@ class Main:
     proxy_maps: tuple[Map, ...]
     proxy: tuple[Section, ...]
     every_server: tuple[Section, ...]
-    every_location: tuple[Simple, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,7 @@ class Features:
     resolve_peers: bool
     certificate_cache: bool
     shares_upstream_tls: bool
+    upstream_tls13_by_default: bool
     keepalive_by_default: bool
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from compiler.model.place import Default
@@ -80,8 +81,12 @@ class Listener:
 
     @property
     def address(self) -> str:
-        """Return `ip:port` as nginx's `listen` takes it (IPv6 in brackets)."""
-        return f"{self.ip}:{self.port}"
+        """Return `ip:port` as nginx's `listen` takes it (IPv6 short and in brackets)."""
+        ip = self.ip
+        if ip.startswith("["):
+            # Kong writes all eight groups out, which nobody can read.
+            ip = f"[{ip_address(ip[1:-1]).compressed}]"
+        return f"{ip}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +130,9 @@ class Settings:
         return value
 
     def items(self, name: str) -> tuple[str, ...]:
-        """Return a list property, empty when unset."""
-        value = self.properties[name].value
+        """Return a list property, empty when unset or where the version does not have it."""
+        setting = self.properties.get(name)
+        value = None if setting is None else setting.value
         if value is None:
             return ()
         if not isinstance(value, tuple):

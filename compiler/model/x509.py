@@ -23,12 +23,11 @@ class X509:
 
     `names` are the DNS names it is for: its subject alternative names, or, where it has no
     such extension, its common name (what OpenSSL's host name check falls back to).
-    `public_key` is its key in DER. What few ask for is worked out when it is asked for.
+    What few ask for is worked out when it is asked for.
     """
 
     pem: str = field(repr=False)
     names: tuple[str, ...]
-    public_key: bytes = field(repr=False)
     loaded: x509.Certificate = field(repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -80,6 +79,10 @@ class X509:
         except x509.ExtensionNotFound:
             return False
         return found.value.ca
+
+    def belongs_to(self, key: object) -> bool:
+        """Tell whether *key* is its public key."""
+        return self.loaded.public_key() == key
 
     def issued_by(self, other: X509) -> bool:
         """Tell whether *other* has the name of its issuer."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.plan import Proxied, TlsPolicy
+from compiler.plan.scale import LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from compiler.model.config import UpstreamTlsDefaults
     from compiler.model.diagnostic import Report
     from compiler.model.plan import Features, VirtualHost
-
-HOIST_AT = 1000
-"""Locations that share a policy before it takes the place of the global one. Each location with
-a policy of its own costs a TLS context (about 0.4 ms and 29 KB); few do not matter, and leaving
-the global policy in place keeps one more service from moving other lines."""
 
 _SECONDS_PER_CERTIFICATE = 180e-6
 _BYTES_PER_CERTIFICATE = 6_000
@@ -29,7 +25,12 @@ _BYTES_PER_CONTEXT = 25_000
 def plan_common_policy(
     hosts: Iterable[VirtualHost], defaults: UpstreamTlsDefaults
 ) -> TlsPolicy | None:
-    """Return the policy that all https locations inherit, None when there are none."""
+    """Return the policy that all https locations inherit, None when there are none.
+
+    It is the global one, which keeps one more service from moving other lines; but a location
+    with a policy of its own costs a TLS context (about 0.4 ms and 29 KB), so one that very many
+    locations share takes its place.
+    """
     counts = Counter(_policies(hosts))
     if not counts:
         return None
@@ -42,7 +43,7 @@ def plan_common_policy(
     often = {
         policy: count
         for policy, count in counts.items()
-        if count >= HOIST_AT and policy.client == own.client and count > counts[own]
+        if count >= LARGE and policy.client == own.client and count > counts[own]
     }
     if not often:
         return own

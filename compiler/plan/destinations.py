@@ -169,6 +169,9 @@ class DestinationPlanner:
 
 def is_address(host: str) -> bool:
     """Tell whether *host* is an IP address (IPv6 with or without brackets)."""
+    # Names are by far the most: only what begins like an address is parsed as one.
+    if not (host[:1].isdigit() or ":" in host):
+        return False
     try:
         ip_address(host.strip("[]"))
     except ValueError:

@@ -31,7 +31,7 @@ def host_classes(routes: Iterable[Route]) -> list[HostClass]:
     """
     index = _Index(routes)
     classes = [HostClass("default", (), tuple(index.hostless))]
-    classes += [HostClass("exact", (host,), index.matching(host)) for host in index.exact]
+    classes += [HostClass("exact", (host,), index.matching(host)) for host in sorted(index.exact)]
     prefixes = sorted(index.prefix, key=lambda p: (-len(p), p))
     suffixes = sorted(index.suffix, key=lambda p: (-len(p), p))
     classes += [

@@ -13,6 +13,7 @@ from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import plan_hosts
+from compiler.plan.scale import LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.upstream_tls import POLICY_CAS
 from compiler.plan.versions import features_of
@@ -31,8 +32,9 @@ HTTP_GROUPS = ("proxy", "admin", "admin_gui", "status")
 _LOGS = tuple(f"{group}_{kind}_log" for group in HTTP_GROUPS for kind in ("access", "error"))
 
 _IDLE_CONNECTIONS = 32
+_IDLE_CONNECTIONS_OF_MANY = 8
 """Idle connections kept per group where nobody chose: Kong's default of 512 is one table for all
-hosts, in nginx it would be 90 KB for each service."""
+hosts, in nginx it would be 90 KB for each service and worker."""
 
 
 def make_plan(
@@ -66,7 +68,7 @@ def make_plan(
         weak_ciphers=settings.text("ssl_cipher_suite") == "old",
         session_cache_size=settings.text("ssl_session_cache_size") or "10m",
         headers=_headers(settings),
-        keepalive=_keepalive(settings),
+        keepalive=_keepalive(settings, len(groups)),
         trusted_ips=settings.items("trusted_ips"),
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
@@ -84,11 +86,11 @@ def _listen_groups(
         pairs: tuple[KeyPair, ...] = ()
         if any(listener.ssl for listener in listeners):
             pairs = config.materials.server.get(group) or self_signed()
-        found[group] = ListenGroup(name=group, listeners=listeners, pairs=_one_per_type(pairs))
+        found[group] = ListenGroup(name=group, listeners=listeners, pairs=one_per_type(pairs))
     return found
 
 
-def _one_per_type(pairs: tuple[KeyPair, ...]) -> tuple[KeyPair, ...]:
+def one_per_type(pairs: tuple[KeyPair, ...]) -> tuple[KeyPair, ...]:
     """Keep the last pair of each key type: OpenSSL holds one of each."""
     return tuple({pair.leaf.key_type: pair for pair in pairs}.values())
 
@@ -139,11 +141,12 @@ def _headers(settings: Settings) -> Headers:
     )
 
 
-def _keepalive(settings: Settings) -> Keepalive:
+def _keepalive(settings: Settings, groups: int) -> Keepalive:
     chosen = not isinstance(settings.origin("upstream_keepalive_pool_size"), Default)
     size = settings.number("upstream_keepalive_pool_size") or 0
+    usual = _IDLE_CONNECTIONS if groups < LARGE else _IDLE_CONNECTIONS_OF_MANY
     return Keepalive(
-        connections=size if chosen else _IDLE_CONNECTIONS,
+        connections=size if chosen else usual,
         requests=settings.number("upstream_keepalive_max_requests") or 0,
         seconds=settings.number("upstream_keepalive_idle_timeout") or 0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
@@ -16,6 +17,7 @@ from compiler.model.plan import (
 from compiler.plan.hosts import host_classes
 from compiler.plan.path_tree import PathTree
 from compiler.plan.priority import candidates
+from compiler.plan.scale import LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,6 +83,7 @@ class _Planner:
         self._destinations = destinations
         self._groups: dict[tuple[str, str | None], UpstreamGroup] = {}
         self._names: dict[str, tuple[str, str | None]] = {}
+        self._many = len(destinations) >= LARGE
 
     def groups(self) -> tuple[UpstreamGroup, ...]:
         """Return the groups by name, so that one more moves no other."""
@@ -154,9 +157,15 @@ class _Planner:
         return self._groups[key]
 
     def _name(self, service: Service, variant: str | None) -> str:
-        """Name a group after its service; nginx compares group names without letter case."""
+        """Name a group after its service; nginx compares group names without letter case.
+
+        nginx compares each name with all others, letter by letter, when it starts: where there
+        are many, names that begin alike would cost seconds, so a digest goes in front.
+        """
         suffix = {None: "", "*": "--any-host"}.get(variant, f"--{variant}")
         name = f"{service.label}{suffix}"
+        if self._many:
+            name = f"{sha256(name.encode()).hexdigest()[:4]}-{name}"
         owner = (service.id, variant)
         if self._names.setdefault(name.lower(), owner) != owner:
             name = f"{name}--{service.id}"

@@ -14,5 +14,6 @@ def features_of(version: Version) -> Features:
         resolve_peers=version >= (1, 27, 3),
         certificate_cache=version >= (1, 27, 4),
         shares_upstream_tls=version >= (1, 23, 1),
+        upstream_tls13_by_default=version >= (1, 23, 4),
         keepalive_by_default=version >= (1, 29, 7),
     )

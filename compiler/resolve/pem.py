@@ -9,11 +9,7 @@ from base64 import b64decode
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
@@ -78,11 +74,14 @@ def make_pair(certificates: tuple[X509, ...], key: Secret) -> tuple[KeyPair, str
     """Join certificates (a chain) and their key; put the chain in order.
 
     Returns the pair, and a sentence about how the chain was out of order, or None.
-    Raises PemError; KeyMismatchError when the key belongs to none of the certificates.
+    Raises PemError; KeyMismatchError when the key belongs to none of the certificates, or to
+    one that others of them were issued by: that is an authority's key, not the server's.
     """
     key_text, public_key = parse_key(key)
-    leaf = next((c for c in certificates if c.public_key == public_key), None)
-    if leaf is None:
+    leaf = next((c for c in certificates if c.belongs_to(public_key)), None)
+    if leaf is None or any(
+        c.issued_by(leaf) and not c.belongs_to(public_key) for c in certificates
+    ):
         raise KeyMismatchError(
             f"its key belongs to another certificate than {certificates[0].subject}"
         )
@@ -94,8 +93,8 @@ def make_pair(certificates: tuple[X509, ...], key: Secret) -> tuple[KeyPair, str
     return pair, f"{first} comes first, {leaf.subject} (which the key belongs to) should"
 
 
-def parse_key(key: Secret) -> tuple[str, bytes]:
-    """Return a private key's PEM block and its public key in DER. Raises PemError."""
+def parse_key(key: Secret) -> tuple[str, object]:
+    """Return a private key's PEM block and its public key. Raises PemError."""
     match = _KEY.search(key.reveal())
     if match is None:
         raise PemError("holds no private key in PEM (BEGIN PRIVATE KEY)")
@@ -110,8 +109,7 @@ def parse_key(key: Secret) -> tuple[str, bytes]:
         )
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise PemError("is not a private key that OpenSSL can read") from error
-    public = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return block, public
+    return block, loaded.public_key()
 
 
 def _canonical(block: str) -> str:
@@ -141,9 +139,6 @@ def _parse_certificate(block: str, number: int) -> X509:
         return X509(
             pem=canonical,
             names=_names(loaded),
-            public_key=loaded.public_key().public_bytes(
-                Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-            ),
             loaded=loaded,
         )
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:

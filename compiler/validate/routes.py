@@ -27,7 +27,7 @@ def check_routes(config: Config, report: Report) -> None:
     """Report what is asked for and not compiled, route by route."""
     services = config.entities.services
     for route in config.entities.routes.values():
-        service = None if route.service is None else services[route.service]
+        service = services.get(route.service or "")
         if service is not None and not service.enabled:
             continue
         _check_route(route, config, report)

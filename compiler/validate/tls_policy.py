@@ -26,7 +26,9 @@ def check_tls_policy(config: Config, report: Report) -> None:
     if not config.settings.flag("tls_certificate_verify"):
         return
     origin = config.settings.origin("tls_certificate_verify")
-    related = (Related("tls_certificate_verify is set here", place_of(origin)),)
+    place = place_of(origin)
+    said = "set here" if place is not None else "on by default from Kong 3.14"
+    related = (Related(f"tls_certificate_verify is {said}", place),)
     for service in config.entities.services.values():
         _check_service(service, origin, related, report)
     for plugin in config.entities.plugins.values():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import os
 import re
 import subprocess
@@ -13,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from compiler.cli.check import check as run_check
+from compiler.cli.gather import Options
 from support import client, engines, ports
 
 if TYPE_CHECKING:
@@ -97,20 +101,25 @@ def compile_tree(
     entities: str = "kong.yml",
     out: str = "out",
     args: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
     exit_code: int | None = 0,
 ) -> Compiled:
-    """Write `files` into a folder and compile them there; None accepts any exit code."""
+    """Write `files` into a folder and compile them there; None accepts any exit code.
+
+    `environment` is what the compiler finds in its environment; without it, it looks at none.
+    """
     write_files(folder, files)
     tree = folder / out
     command = [sys.executable, "-m", "compiler", "render", "-o", str(tree)]
     for option, name in (("-c", conf), ("-e", entities)):
         if name in files:
             command += [option, name]
+    no_env = ["--no-env"] if environment is None else []
     search = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [*command, "--no-env", "--nginx-version", engine.version_text, *args],
+        [*command, *no_env, "--nginx-version", engine.version_text, *args],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": search},
+        env={**os.environ, **(environment or {}), "PYTHONPATH": search},
         capture_output=True,
         text=True,
         check=False,
@@ -121,6 +130,25 @@ def compile_tree(
             f"{done.stderr}{done.stdout}"
         )
     return Compiled(tree, done.returncode, done.stdout, done.stderr)
+
+
+def check(
+    folder: Path, files: Mapping[str, FileContent], *, fail_on: str = "error", **options: Any
+) -> tuple[int, list[dict[str, Any]]]:
+    """Write kong.conf, kong.yml and more, and give `check`'s exit code and its diagnostics.
+
+    It runs within this process, as there are many such tests; `options` are those of `Options`.
+    """
+    write_files(folder, files)
+    if "kong.conf" in files:
+        options["conf"] = Path("kong.conf")
+    if "kong.yml" in files:
+        options["entities"] = ("kong.yml",)
+    said = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(said):
+        given = Options(no_env=True, nginx_version="1.28.0", **options)
+        code = run_check(given, "json", fail_on, with_nginx=False)
+    return code, json.loads(said.getvalue())["diagnostics"]
 
 
 @contextlib.contextmanager
@@ -136,17 +164,22 @@ def gateway(
     """Compile `files`, serve the result within the block.
 
     A kong.conf without `proxy_listen` is given one with free ports; one that has it should
-    come with `http_port` and `https_port`. `options` are those of `compile_tree`.
+    come with `http_port` and `https_port`. Other listeners are off unless it sets them: their
+    default ports are the same for all tests. `options` are those of `compile_tree`.
     """
     with ports.reserve(2) as (free_http, free_https):
         plain, secure = http_port or free_http, https_port or free_https
         conf_name = options.get("conf", "kong.conf")
         conf = files.get(conf_name, "")
         assert isinstance(conf, str), "kong.conf is text"
-        if not re.search(r"^\s*proxy_listen\s*=", conf, re.MULTILINE):
-            # Added last, so that the lines of the given text keep their numbers.
-            listen = f"127.0.0.1:{plain}, 127.0.0.1:{secure} ssl"
-            conf = f"{conf.rstrip()}\nproxy_listen = {listen}\n".lstrip("\n")
+        defaults = {
+            "proxy_listen": f"127.0.0.1:{plain}, 127.0.0.1:{secure} ssl",
+            **dict.fromkeys(("admin_listen", "admin_gui_listen", "status_listen"), "off"),
+        }
+        for name, value in defaults.items():
+            if not re.search(rf"^\s*{name}\s*=", conf, re.MULTILINE):
+                # Added last, so that the lines of the given text keep their numbers.
+                conf = f"{conf.rstrip()}\n{name} = {value}\n".lstrip("\n")
         compiled = compile_tree(engine, folder, {**files, conf_name: conf}, **options)
         with engines.start(engine, compiled.tree) as running:
             yield Gateway(running, compiled, plain, secure)

@@ -137,6 +137,8 @@ class _Server:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            # Else an answer waits for the acknowledgement of the TLS session tickets.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 if self._closing:
                     connection.close()

@@ -1,0 +1,181 @@
+"""Whole compilations, compared with what `golden/` says: each case is an example and a promise."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+from nginx_syntax import parse
+from support import engines
+from support.compiling import CATALOGS, GOLDEN, Outcome, compile_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+COMPILE = sorted(path for path in (GOLDEN / "compile").iterdir() if path.is_dir())
+DIAGNOSTICS = sorted(path for path in (GOLDEN / "diagnostics").iterdir() if path.is_dir())
+MAX_LINES = 60
+RULES = {rule.code: rule for catalog in CATALOGS for rule in catalog.RULES}
+
+WITHOUT_CASE = {
+    "K124": "a file larger than the limit does not belong in a repository",
+    "K358": "takes thousands of locations",
+    "K355": "takes hundreds of thousands of locations",
+    "K364": "depends on who runs the tests",
+    "K219": "an environment file that is not text is refused before",
+}
+"""Rules that no small input can fire, and why; unit tests of their modules fire them."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Compares what a test produced with a folder of files, or rewrites the folder."""
+
+    update: bool
+
+    def check(self, folder: Path, produced: Mapping[str, str]) -> None:
+        """Fail on files that differ, are missing or stale; with `--update-golden`, rewrite."""
+        if self.update:
+            for path in read_tree(folder).keys() - produced.keys():
+                (folder / path).unlink()
+            for path, text in produced.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text(text)
+        expected = read_tree(folder)
+        assert sorted(expected) == sorted(produced), "files are missing or stale (make golden)"
+        for path, text in produced.items():
+            assert text.splitlines() == expected[path].splitlines(), path
+
+
+def read_tree(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return Golden(update=request.config.getoption("--update-golden"))
+
+
+@cache
+def compiled(case: Path) -> Outcome:
+    return compile_folder(case / "input")
+
+
+def by_name(path: Path) -> str:
+    return path.name
+
+
+def produced(outcome: Outcome) -> dict[str, str]:
+    """Return what is compared: texts, and of everything else the names and modes."""
+    assert outcome.compiled is not None, outcome.diagnostics
+    tree = outcome.compiled.tree.files
+    others = [f"{file.mode:04o} {path}\n" for path, file in tree.items() if path[-5:] != ".conf"]
+    return {
+        **outcome.texts,
+        "other-files.txt": "".join(others),
+        "diagnostics.txt": outcome.diagnostics,
+    }
+
+
+@pytest.mark.parametrize("case", COMPILE, ids=by_name)
+def test_compile(case: Path, golden: Golden) -> None:
+    golden.check(case / "expected", produced(compiled(case)))
+
+
+@pytest.mark.parametrize("case", COMPILE, ids=by_name)
+def test_output_is_well_formed(case: Path) -> None:
+    for text in compiled(case).texts.values():
+        assert parse(text)
+
+
+def engine_for(case: Path) -> engines.Engine:
+    """Return the engine that reads the output of a case: Debian's is an older nginx."""
+    outcome = compiled(case)
+    assert outcome.compiled is not None
+    http2_word = not outcome.compiled.plan.features.http2_directive
+    return engines.find("debian" if http2_word else "embedded")
+
+
+@pytest.mark.parametrize("case", COMPILE, ids=by_name)
+def test_nginx_takes_the_output(case: Path, workdir: Path) -> None:
+    engine = engine_for(case)
+    outcome = compiled(case)
+    assert outcome.compiled is not None
+    (workdir / "logs" / "tmp").mkdir(parents=True)
+    for path, file in outcome.compiled.tree.files.items():
+        place = workdir / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.data())
+    done = engines.nginx_test(engine, workdir)
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("case", COMPILE, ids=by_name)
+def test_input_is_short_and_says_its_point(case: Path) -> None:
+    texts = read_tree(case / "input")
+    first = next(texts[n] for n in ("kong.yml", "entities/services.yml", "kong.conf") if n in texts)
+    assert re.match(r"# [A-Za-z_-].*[.:a-z0-9]\n", first)
+    for text in texts.values():
+        without_pem = re.sub(r"-----BEGIN.*?-----END [A-Z ]*-----", "", text, flags=re.DOTALL)
+        assert without_pem.count("\n") <= MAX_LINES
+
+
+def half(case: Path, name: str) -> Outcome:
+    return compile_folder(case / name)
+
+
+def code_of(case: Path) -> str:
+    return case.name.partition("-")[0]
+
+
+@pytest.mark.parametrize("case", DIAGNOSTICS, ids=by_name)
+def test_rule_fires(case: Path, golden: Golden) -> None:
+    outcome = half(case, "bad")
+    assert code_of(case) in outcome.codes, outcome.diagnostics
+    golden.check(case / "expected", {"diagnostics.txt": outcome.diagnostics})
+
+
+@pytest.mark.parametrize("case", DIAGNOSTICS, ids=by_name)
+def test_rule_is_silent(case: Path) -> None:
+    outcome = half(case, "ok")
+    assert code_of(case) not in outcome.codes, outcome.diagnostics
+    assert outcome.compiled is not None, outcome.diagnostics
+
+
+@pytest.mark.parametrize("case", DIAGNOSTICS, ids=by_name)
+def test_case_is_named_after_its_rule(case: Path) -> None:
+    rule = RULES[code_of(case)]
+    assert case.name == f"{rule.code}-{rule.name}"
+
+
+def test_every_rule_has_a_case() -> None:
+    with_case = {code_of(case) for case in DIAGNOSTICS}
+    assert with_case | WITHOUT_CASE.keys() == RULES.keys()
+    assert not with_case & WITHOUT_CASE.keys()
+
+
+def test_a_stale_file_fails(tmp_path: Path) -> None:
+    (tmp_path / "stale.txt").write_text("old\n")
+    with pytest.raises(AssertionError, match="stale"):
+        Golden(update=False).check(tmp_path, {})
+    with pytest.raises(AssertionError, match=r"stale"):
+        Golden(update=False).check(tmp_path, {"missing.txt": ""})
+    Golden(update=True).check(tmp_path, {"new/one.txt": "new\n"})
+    assert read_tree(tmp_path) == {"new/one.txt": "new\n"}
+
+
+def test_no_key_stands_in_what_is_expected() -> None:
+    for path in GOLDEN.rglob("expected/**/*"):
+        if path.is_file():
+            assert "PRIVATE KEY" not in path.read_text(), path
+    assert shutil.which("true")
