@@ -37,6 +37,7 @@ lint: setup ## Check style and format
 
 types: setup ## Check types
 	$(BIN)/mypy
+	$(BIN)/mypy examples bench
 
 check: lint types test ## Everything that has to pass before a change goes in
 
@@ -48,5 +49,5 @@ $(VENV)/.bench: pyproject.toml
 	$(PIP) install -e '.[bench]' && touch $@ || true
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist bench/cache bench/results.json
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist bench/results.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

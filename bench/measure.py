@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 Command = Sequence[str | Path]
 
@@ -51,7 +51,6 @@ def run(command: Command, *, cwd: Path, environment: Mapping[str, str] | None = 
     return Sample(seconds, usage.ru_maxrss / 1024)
 
 
-def middle(times: int, measure: Callable[[], Sample]) -> Sample:
+def middle(samples: Sequence[Sample]) -> Sample:
     """Return the median of several runs."""
-    samples = [measure() for _ in range(times)]
     return Sample(median(s.seconds for s in samples), median(s.megabytes for s in samples))

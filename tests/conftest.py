@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -36,6 +37,13 @@ class Certs:
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each nginx in turn."""
     return engines.find(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _garbage_collector() -> Iterator[None]:
+    """Switch the collector on again after commands that ran in the tests' own process."""
+    yield
+    gc.enable()
 
 
 @pytest.fixture

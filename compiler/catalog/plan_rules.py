@@ -160,7 +160,7 @@ VALUE_TOO_LONG = Rule(
     code="K362",
     name="value-too-long",
     severity=Severity.ERROR,
-    message="{what} is {length} bytes long; nginx reads at most 4095 in one word",
+    message="{what} takes up to {length} bytes as nginx reads it, and 4095 is its limit for a word",
     hint="shorten it",
 )
 HTTPS_NOT_SERVED = Rule(

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from compiler.explain.sni import SniAnswer
     from compiler.model.config import Config
 
-_ANY_LABEL = "any-other-name"
-"""Stands for the names that a wildcard is there for."""
-
 _RULES = {
     "exact": "its own SNI",
     "prefix-wildcard": "the wildcard {}",
@@ -36,8 +33,8 @@ def server_tls_changes(old: Config, new: Config) -> Iterator[Change]:
     explainers = SniExplainer(old), SniExplainer(new)
     names = {normal_name(s.name) for side in (old, new) for s in side.entities.snis.values()}
     for name in (None, *sorted(names)):
-        sent = None if name is None else name.replace("*", _ANY_LABEL)
-        before, after = (explainer.explain(sent) for explainer in explainers)
+        # A wildcard finds what any name that it is there for finds.
+        before, after = (explainer.explain(name) for explainer in explainers)
         yield from _name_changes(name, before, after)
     before, after = (explainer.explain(None) for explainer in explainers)
     if (before.requested_by is None) != (after.requested_by is None):

@@ -1,7 +1,7 @@
 """Marks: how a line of the output is traced to the entity it comes from.
 
-A template prints a mark where an entity's lines begin and end. Marks hold control characters,
-which quoting keeps out of everything else, and are taken out again before anything is written.
+A template prints a mark where an entity's lines begin and end. Marks begin with a control
+character, which other text spells as `KEPT`; they are taken out before anything is written.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from compiler.model.nginx import Source
+
+START = "\x01"
+KEPT = "\x01=\x02"
+"""How text of users spells `START`, so that it is no mark."""
 
 _MARK = re.compile(r"\x01(-?\d+)\x02")
 
@@ -45,7 +49,7 @@ class Marker:
     def strip(self, text: str) -> tuple[str, list[Span]]:
         """Return *text* without marks, and which lines came from what."""
         if not self._sources:
-            return text, []
+            return _restored(text), []
         spans: list[Span] = []
         open_marks: list[tuple[int, int]] = []
         line, position = 1, 0
@@ -58,4 +62,8 @@ class Marker:
             else:
                 open_marks.append((int(found[1]), line))
         spans.sort(key=lambda span: (span.first, -span.last))
-        return _MARK.sub("", text), spans
+        return _restored(_MARK.sub("", text)), spans
+
+
+def _restored(text: str) -> str:
+    return text.replace(KEPT, START)

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from compiler.emit.marks import KEPT, START
 from compiler.model.words import Expression, Literal, Raw
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _BARE = re.compile(r"[A-Za-z0-9_./:@%+,=~*^|?&!<>$()\[\]-]+\Z")
 _NAME = re.compile(r"\$?[a-z0-9_]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_READ_AS_ESCAPE = re.compile(r"""\\(?=[\\"'trn]|\Z)""")
+_READ_AS_ESCAPE = re.compile(r"""\\(?=[\\"'trn\t\r\n]|\Z)""")
 _NAMED = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -42,15 +43,23 @@ def quote(text: str) -> str:
     return f"{mark}{escaped.translate(_NAMED)}{mark}"
 
 
+def _spell_quoted(text: str) -> str:
+    return quote(text).replace(START, KEPT)
+
+
+def _spell_raw(text: str) -> str:
+    return str(text).replace(START, KEPT)
+
+
 def _spell_switch(value: object) -> str:
     return "on" if value else "off"
 
 
 # By exact type: a literal, an expression and raw text may be equal as text and are spelt apart.
 _SPELLINGS: dict[type, Callable[..., str]] = {
-    Literal: quote,
-    Expression: quote,
-    Raw: str,
+    Literal: _spell_quoted,
+    Expression: _spell_quoted,
+    Raw: _spell_raw,
     int: str,
     bool: _spell_switch,
 }

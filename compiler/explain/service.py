@@ -41,7 +41,7 @@ class ServiceAnswer:
 def find_service(services: Mapping[str, Service], wanted: str) -> Service | None:
     """Return the service whose name, else whose id, is *wanted*."""
     named = next((s for s in services.values() if s.name == wanted), None)
-    return named or services.get(wanted) or services.get(wanted.lower())
+    return named or next((s for s in services.values() if s.id.lower() == wanted.lower()), None)
 
 
 def near_services(services: Mapping[str, Service], wanted: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.plan.destinations import is_address
 from compiler.plan.make import one_per_type
-from compiler.plan.sni import lookups, normal_name, plan_sni
+from compiler.plan.sni import lookups, names_served, normal_name
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
@@ -65,7 +65,7 @@ class SniExplainer:
 
     def __init__(self, config: Config) -> None:
         default = one_per_type(config.materials.server.get("proxy", ()))
-        self._plan = plan_sni(config, default)
+        self._plan = names_served(config, default)
         self._snis = {normal_name(sni.name): sni for sni in config.entities.snis.values()}
         self._requested_by = _requested_by(config)
 

@@ -21,24 +21,37 @@ _DEFAULT_RETRIES = 5
 _EXACT = Literal("=")
 
 
-def lower_location(found: PathAnswer, plan: Plan, injected: tuple[Simple, ...]) -> Location:
-    """Return the location for a path of a virtual host, with what is injected into all."""
+def lower_location(
+    found: PathAnswer, plan: Plan, injected: tuple[Simple, ...], *, plain: bool
+) -> Location:
+    """Return the location for a path of a virtual host, with what is injected into all.
+
+    *plain* tells whether requests may come without TLS, as far as the client is concerned.
+    """
     answer = found.answer
     return Location(
         comment=_comment(answer),
         modifier=_EXACT if found.exact else None,
         path=Literal(found.path),
         remembered=_debug(answer, plan),
-        https_only=_https_only(answer),
-        directives=_directives(answer, plan) + injected,
+        https_only=_https_only(answer, plan) if plain else (),
+        directives=_with_injected(_directives(answer, plan), injected),
         source=_source(answer),
     )
+
+
+def _with_injected(own: tuple[Simple, ...], injected: tuple[Simple, ...]) -> tuple[Simple, ...]:
+    """Add what is injected; what the service itself says wins, as in Kong."""
+    names = {directive.name for directive in own if directive.name.startswith("proxy_")}
+    return (*own, *(directive for directive in injected if directive.name not in names))
 
 
 def _comment(answer: Answer) -> str:
     match answer:
         case Proxied():
-            return f"route {answer.route.label} -> service {answer.service.label}"
+            stripped = answer.route.strip_path and answer.path not in (None, "/")
+            way = f", without {answer.path}" if stripped else ""
+            return f"route {answer.route.label} -> service {answer.service.label}{way}"
         case NoService():
             return f"route {answer.route.label} has no service"
         case NoRoute():
@@ -76,12 +89,20 @@ def _proxied(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
         target = Expression(f"{destination.scheme}://$upstream_address")
     return (
         Simple("set", (Expression("$upstream_host"), host)),
+        *_stripped(answer),
         *before,
         *lower_rewrites(answer),
         *_tls(answer, plan.common_tls),
         *_tuning(answer),
         Simple("proxy_pass", (target,)),
     )
+
+
+def _stripped(answer: Proxied) -> tuple[Simple, ...]:
+    """Remember the path that is taken away, for X-Forwarded-Prefix."""
+    if not answer.strips:
+        return ()
+    return (Simple("set", (Expression("$stripped_prefix"), expression(answer.path or ""))),)
 
 
 def _debug(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
@@ -97,14 +118,19 @@ def _debug(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     )
 
 
-def _https_only(answer: Answer) -> tuple[Simple, ...]:
+def _https_only(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     """Return what a plain request to an https route is told; nothing where plain HTTP is fine."""
     if isinstance(answer, NoRoute) or "http" in answer.route.protocols:
         return ()
-    status = answer.route.https_redirect_status_code
+    return send_away(answer.route.https_redirect_status_code, plan)
+
+
+def send_away(status: int, plan: Plan) -> tuple[Simple, ...]:
+    """Return the answer to a plain request that should have come over HTTPS."""
     if status == 426:
         return _UPGRADE
-    return (Simple("return", (status, Expression("https://$host$request_uri"))),)
+    host = "$forwarded_host" if plan.trusted_ips else "$host"
+    return (Simple("return", (status, Expression(f"https://{host}$request_uri"))),)
 
 
 def _tls(answer: Proxied, common: TlsPolicy | None) -> tuple[Simple, ...]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from compiler.model.plan import Plan
     from compiler.model.settings import Directive
 
+_REPEATABLE = frozenset({"add_header", "proxy_set_header", "set_real_ip_from"})
+"""Directives of ours that nginx takes several times in one block."""
+
 TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 """nginx's folders for temporary files; kept under `logs/tmp`, so that the tree is all it needs."""
 
@@ -30,7 +33,8 @@ def lower(plan: Plan) -> Main:
     proxy_maps = lower_maps(plan)
     servers = (*lower_servers(plan, _every_location(plan)), *lower_control_servers(plan))
     raw = plan.directives
-    every_server = (*lower_every_server(plan), *_server_injected(plan))
+    own = lower_every_server(plan)
+    every_server = (*_unrepeated(own, plan, "proxy"), *_server_injected(plan))
     includes = [Literal("conf/proxy.conf")] if "proxy" in plan.listen else []
     if sni_maps:
         includes.append(Literal("conf/certificates.conf"))
@@ -51,7 +55,7 @@ def lower(plan: Plan) -> Main:
         servers=servers,
         sni_maps=sni_maps,
         proxy_maps=proxy_maps,
-        proxy=lower_proxy(plan),
+        proxy=_unrepeated(lower_proxy(plan), plan, "http"),
         every_server=every_server,
     )
 
@@ -118,6 +122,15 @@ def _tls(plan: Plan, injected: set[str]) -> Section:
 def _without(own: Iterable[Simple], injected: set[str]) -> tuple[Simple, ...]:
     """Leave out what is injected: a directive given twice keeps nginx from starting."""
     return tuple(directive for directive in own if directive.name not in injected)
+
+
+def _unrepeated(sections: Iterable[Section], plan: Plan, block: str) -> tuple[Section, ...]:
+    """Leave out of *sections* what is injected into *block*, unless it may stand there twice."""
+    injected = {d.name for d in plan.directives.get(block, ())} - _REPEATABLE
+    kept = (
+        Section(comment=s.comment, directives=_without(s.directives, injected)) for s in sections
+    )
+    return tuple(section for section in kept if section.directives)
 
 
 def _sizes(

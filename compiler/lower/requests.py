@@ -11,10 +11,18 @@ from compiler.model.plan import NoService, Proxied
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Plan
+    from collections.abc import Iterator
 
-_TRUSTED = ("proto", "host", "port")
-_OWN = {"proto": "$scheme", "host": "$host", "port": "$server_port"}
+    from compiler.model.plan import Answer, Plan
+
+_OWN = {
+    "proto": "$scheme",
+    "host": "$host",
+    "port": "$server_port",
+    "path": "$path_sent",
+    "prefix": "$stripped_prefix",
+}
+"""What X-Forwarded headers say, unless the peer is trusted and says something else."""
 _MESSAGES = {
     "$no_route": (404, "no Route matched with those values"),
     "$no_service": (503, "no Service found with those values"),
@@ -53,9 +61,18 @@ def lower_maps(plan: Plan) -> tuple[Map, ...]:
             entries=((Literal(""), Expression("$remote_addr")),),
         )
     )
+    maps.append(
+        _simple(
+            "the path as the client sent it",
+            "$request_uri",
+            "$path_sent",
+            "$request_uri",
+            {r"~^(?<before_query>[^?]+)\?": "$before_query"},
+        )
+    )
     if plan.trusted_ips:
         maps.append(_trusted_peers(plan.trusted_ips))
-        maps += [_forwarded(name) for name in _TRUSTED]
+        maps += [_forwarded(name, own) for name, own in _own(plan).items()]
         maps.append(
             _simple(
                 "what the client was told to use",
@@ -107,12 +124,22 @@ def _trusted_peers(trusted: tuple[str, ...]) -> Map:
     )
 
 
-def _forwarded(name: str) -> Map:
+def _own(plan: Plan) -> dict[str, str]:
+    """Return the values of X-Forwarded headers; nginx wants every variable to be set somewhere."""
+    strips = any(isinstance(answer, Proxied) and answer.strips for answer in _all_answers(plan))
+    return _OWN if strips else {**_OWN, "prefix": ""}
+
+
+def _all_answers(plan: Plan) -> Iterator[Answer]:
+    return (path.answer for host in plan.hosts for path in host.paths)
+
+
+def _forwarded(name: str, own: str) -> Map:
     return Map(
         why=f"X-Forwarded-{name.title()} of a trusted peer, else our own",
         source=Expression(f"$from_trusted_peer:$http_x_forwarded_{name}"),
         variable=f"$forwarded_{name}",
-        default=Expression(_OWN[name]),
+        default=Expression(own),
         entries=((Literal(f"~^1:(?<believed_{name}>.+)$"), Expression(f"$believed_{name}")),),
     )
 
@@ -149,24 +176,23 @@ def _debug_names(plan: Plan) -> tuple[str, ...]:
 
 def _answers(plan: Plan) -> set[type]:
     """Return the kinds of answers that locations give."""
-    return {type(path.answer) for host in plan.hosts for path in host.paths}
+    return {type(answer) for answer in _all_answers(plan)}
 
 
 def lower_proxy(plan: Plan) -> tuple[Section, ...]:
     """Return what is common to all proxied requests, for the http block."""
     if Proxied not in _answers(plan):
         return ()
-    trusted = bool(plan.trusted_ips)
     headers = {
         "Host": "$upstream_host",
         "Connection": "$upstream_connection",
         "Upgrade": "$http_upgrade",
         "X-Real-IP": "$remote_addr",
         "X-Forwarded-For": "$forwarded_for",
-        "X-Forwarded-Proto": "$forwarded_proto" if trusted else "$scheme",
-        "X-Forwarded-Host": "$forwarded_host" if trusted else "$host",
-        "X-Forwarded-Port": "$forwarded_port" if trusted else "$server_port",
-        "X-Forwarded-Prefix": "",
+    }
+    headers |= {
+        f"X-Forwarded-{name.title()}": f"$forwarded_{name}" if plan.trusted_ips else own
+        for name, own in _own(plan).items()
     }
     if plan.headers.request_id_to_upstream:
         headers["X-Kong-Request-Id"] = "$request_id"
@@ -262,4 +288,6 @@ def _uses_dollar(plan: Plan) -> bool:
         for path in host.paths
         if isinstance(path.answer, Proxied)
     }
-    return any("$" in d.host_header + (d.service.path or "") for d in destinations.values())
+    stripped = (a.path or "" for a in _all_answers(plan) if isinstance(a, Proxied) and a.strips)
+    texts = (d.host_header + (d.service.path or "") for d in destinations.values())
+    return any("$" in text for text in (*texts, *stripped))

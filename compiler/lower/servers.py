@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import default_certificates
-from compiler.lower.locations import lower_location
+from compiler.lower.locations import lower_location, send_away
 from compiler.model.nginx import Server, Simple
 from compiler.model.words import Literal
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Plan, VirtualHost
+    from compiler.model.plan import HttpsOnly, Plan, VirtualHost
     from compiler.model.settings import Listener
     from compiler.model.words import Word
 
@@ -41,16 +41,33 @@ def lower_servers(plan: Plan, injected: tuple[Simple, ...]) -> tuple[Server, ...
         if not listens:
             continue
         secure = is_default and host.scheme != "http"
+        # A trusted peer may say that its client came without TLS.
+        plain = host.scheme != "https" or bool(plan.trusted_ips)
         servers.append(
             Server(
                 comment=_comment(host),
                 listens=listens,
                 names=_names(host, as_regex=wildcards_overlap),
                 directives=(*_EVERY_SERVER, *tls) if secure else _EVERY_SERVER,
-                locations=tuple([lower_location(path, plan, injected) for path in host.paths]),
+                locations=tuple(
+                    [lower_location(path, plan, injected, plain=plain) for path in host.paths]
+                ),
             )
         )
+    listens = sockets["http", False]
+    if listens:
+        servers += [_sent_away(found, listens, plan) for found in plan.https_only]
     return tuple(servers)
+
+
+def _sent_away(found: HttpsOnly, listens: tuple[Simple, ...], plan: Plan) -> Server:
+    return Server(
+        comment="plain HTTP to hosts that are served over HTTPS alone",
+        listens=listens,
+        names=tuple(Literal(pattern) for pattern in found.patterns),
+        directives=(*_EVERY_SERVER, *send_away(found.status, plan)),
+        locations=(),
+    )
 
 
 def _comment(host: VirtualHost) -> str:
@@ -92,10 +109,11 @@ def _names(host: VirtualHost, *, as_regex: bool) -> tuple[Literal, ...]:
         return tuple(Literal(pattern) for pattern in host.patterns)
     # nginx tries all prefix wildcards before all suffix wildcards, which hides hosts that match
     # one of each; regular expressions are tried in the order they are written.
-    return (Literal("~" + "".join(_lookahead(pattern) for pattern in host.patterns)),)
+    return (Literal("~^" + _regex(host.patterns)),)
 
 
-def _lookahead(pattern: str) -> str:
-    if pattern.startswith("*"):
-        return rf"(?=.+{re.escape(pattern[1:])}$)^"
-    return rf"(?=^{re.escape(pattern[:-1])}.)^"
+def _regex(patterns: tuple[str, ...]) -> str:
+    """Return a regular expression for hosts that match one wildcard, or a prefix and a suffix."""
+    ends = "".join(rf".+{re.escape(p[1:])}$" for p in patterns if p.startswith("*"))
+    begins = "".join(rf"{re.escape(p[:-1])}." for p in patterns if p.endswith("*"))
+    return f"(?={begins}){ends}" if begins and ends else begins or ends

@@ -24,7 +24,7 @@ def lower_rewrites(answer: Proxied) -> tuple[Simple, ...]:
     """
     service = unquote(answer.service.path or "/", errors="surrogateescape")
     base = service.removesuffix("/")
-    if answer.route.strip_path and answer.path is not None and answer.path != "/":
+    if answer.strips and answer.path is not None:
         return _stripped(answer.path, base)
     return _joined(base, trailing=service.endswith("/"))
 
@@ -33,10 +33,9 @@ def _joined(base: str, *, trailing: bool) -> tuple[Simple, ...]:
     """Put *base* in front of the whole path."""
     if base == "":
         return ()
-    rest = _rewrite("/(.*)", base, "/$1")
     if trailing:
-        return (rest,)
-    return (_rewrite("/", base, ""), rest)
+        return (_rewrite("/(.*)", base, "/$1"),)
+    return (_rewrite("(?:/|(/.+))", base, "$1"),)
 
 
 def _stripped(path: str, base: str) -> tuple[Simple, ...]:

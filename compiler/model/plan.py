@@ -105,6 +105,11 @@ class Proxied:
     tls_name: str | None
 
     @property
+    def strips(self) -> bool:
+        """Tell whether some of the path is taken away before the request is passed on."""
+        return self.route.strip_path and self.path not in (None, "/")
+
+    @property
     def client_names_upstream(self) -> bool:
         """Tell whether the name verified over TLS is whatever Host the client sent."""
         return (
@@ -144,6 +149,14 @@ class VirtualHost:
     patterns: tuple[str, ...]
     scheme: Scheme
     paths: tuple[PathAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpsOnly:
+    """Hosts that are served over HTTPS alone; plain requests to them get *status*."""
+
+    status: int
+    patterns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +242,7 @@ class Plan:
     listen: Mapping[str, ListenGroup]
     sni: SniPlan
     hosts: tuple[VirtualHost, ...]
+    https_only: tuple[HttpsOnly, ...]
     groups: tuple[UpstreamGroup, ...]
     common_tls: TlsPolicy | None
     resolvers: tuple[str, ...]

@@ -11,6 +11,7 @@ from compiler.model.plan import Headers, Keepalive, ListenGroup, Plan
 from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
+from compiler.plan.plain_http import split_https_only
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import plan_hosts
 from compiler.plan.scale import LARGE
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.inputs import Inputs
-    from compiler.model.plan import Destination, Features
+    from compiler.model.plan import Destination, Features, HttpsOnly
     from compiler.model.settings import Settings
     from compiler.model.x509 import KeyPair
 
@@ -51,6 +52,11 @@ def make_plan(
     hosts, groups = plan_hosts(
         config.entities.routes.values(), config.entities.services, destinations, report
     )
+    https_only: tuple[HttpsOnly, ...] = ()
+    headers = _headers(settings)
+    if not settings.items("trusted_ips") and not headers.debug:
+        # A trusted peer may have been asked over HTTPS; debug headers name the route.
+        hosts, https_only = split_https_only(hosts)
     report_cost(hosts, features, inputs.nginx_version, report)
     _report_policy_cas(config, destinations.values(), report)
     named = [d for d in destinations.values() if any(peer.resolve for peer in d.peers)]
@@ -59,6 +65,7 @@ def make_plan(
         listen=listen,
         sni=plan_sni(config, listen["proxy"].pairs if "proxy" in listen else ()),
         hosts=hosts,
+        https_only=https_only,
         groups=groups,
         common_tls=plan_common_policy(hosts, config.materials.upstream),
         resolvers=plan_resolvers(settings, named, inputs, report),
@@ -67,7 +74,7 @@ def make_plan(
         ciphers=settings.text("ssl_ciphers"),
         weak_ciphers=settings.text("ssl_cipher_suite") == "old",
         session_cache_size=settings.text("ssl_session_cache_size") or "10m",
-        headers=_headers(settings),
+        headers=headers,
         keepalive=_keepalive(settings, len(groups)),
         trusted_ips=settings.items("trusted_ips"),
         logs={name: settings.text(name) or "off" for name in _LOGS},
@@ -122,7 +129,7 @@ def _report_policy_cas(config: Config, destinations: Iterable[Destination], repo
         d.tls is not None and d.tls.policy.verify and d.tls.policy.trusted is defaults.trusted
         for d in destinations
     )
-    if because.name != POLICY_CAS or not used:
+    if because.name != POLICY_CAS or not used or defaults.trusted is None:
         return
     origin = config.settings.origin("tls_certificate_verify")
     shown = ("PEM text" if "-----" in item else item for item in config.settings.items(POLICY_CAS))
@@ -154,8 +161,8 @@ def _keepalive(settings: Settings, groups: int) -> Keepalive:
 
 def check_listeners(settings: Settings, report: Report) -> None:
     """Report listeners that are asked for and not compiled, and a gateway that serves nothing."""
-    for group in ("stream",):
-        if settings.listeners.get(group):
-            report.add(rules.LISTENER_IGNORED, None, group=group)
-    if not settings.listeners.get("proxy"):
-        report.add(rules.PROXY_OFF, None)
+    if settings.listeners.get("stream"):
+        place = place_of(settings.origin("stream_listen"))
+        report.add(rules.LISTENER_IGNORED, place, group="stream")
+    if settings.items("proxy_listen")[:1] == ("off",):
+        report.add(rules.PROXY_OFF, place_of(settings.origin("proxy_listen")))

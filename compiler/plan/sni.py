@@ -14,7 +14,14 @@ CATCH_ALL = "*"
 
 
 def plan_sni(config: Config, default: tuple[KeyPair, ...]) -> SniPlan:
-    """Return the tables of names; *default* is what everybody else gets."""
+    """Return the tables of names; *default* is what everybody else gets (none: nobody has TLS)."""
+    if default:
+        return names_served(config, default)
+    return SniPlan(exact={}, prefix={}, suffix={}, catch_all=None, default=())
+
+
+def names_served(config: Config, default: tuple[KeyPair, ...]) -> SniPlan:
+    """Return the tables of names where there is TLS, also while *default* is yet to be made."""
     tables: dict[str, dict[str, ServedCertificate]] = {"exact": {}, "prefix": {}, "suffix": {}}
     catch_all = None
     for sni in config.entities.snis.values():

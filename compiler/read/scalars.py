@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ _HEXADECIMAL = re.compile(r"([+-]?)0x_*([0-9a-fA-F][0-9a-fA-F_]*)")
 _BINARY = re.compile(r"([+-]?)0b_*([01][01_]+)")
 _SEXAGESIMAL = re.compile(r"([+-]?)([0-9]+:[0-5]?[0-9][:0-9]*)(\.[0-9]+)?")
 
+# No number has a dash inside, but for an exponent's: UUIDs, the most frequent of these, have.
+_DASHED = re.compile(r"[^eE]-")
+
 # Python refuses longer numbers; Lua would have made them infinite.
 _MAX_DIGITS = 300
 
 
+@lru_cache(maxsize=4096)
 def plain_scalar(text: str) -> Scalar:
     """Return what the unquoted *text* means: null, a boolean, a number or the text itself."""
     if not text:
@@ -48,7 +53,7 @@ def plain_scalar(text: str) -> Scalar:
         return text
     if text in WORDS:
         return WORDS[text]
-    if len(text) > _MAX_DIGITS:
+    if len(text) > _MAX_DIGITS or text[0].isalpha() or _DASHED.search(text):
         return text
     for number in _NUMBERS:
         value = number(text)

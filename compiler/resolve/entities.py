@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from compiler.catalog import entity_rules as rules
 from compiler.catalog.schema_fields import TEXT
 from compiler.catalog.schemas import CHILDREN, CREDENTIALS, METADATA, SCHEMAS
+from compiler.model.document import MappingNode
 from compiler.model.entities import Entities, Uncompiled
 from compiler.resolve.build import BUILDERS
 from compiler.resolve.checks import checks_for
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from compiler.model.diagnostic import Report
-    from compiler.model.document import Document, MappingNode
+    from compiler.model.document import Document
     from compiler.model.entities import Entity
     from compiler.resolve.drafts import Draft
 
@@ -139,9 +140,10 @@ class _Resolver:
         written = values.get(field)
         if written is not None and written != parent.id:
             place = draft.node.place(field)
-            self.problems.add(
-                rules.NESTED_REFERENCE_IGNORED, place, field=field, name=draft.node[field]
-            )
+            named = draft.node[field]
+            if isinstance(named, MappingNode):
+                named = named.get("name") or named.get("id")
+            self.problems.add(rules.NESTED_REFERENCE_IGNORED, place, field=field, name=named)
         values[field] = parent.id
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from compiler.catalog import settings_rules as rules
 from compiler.catalog.setting_bounds import BOUNDS, ENTRIES
-from compiler.model.place import place_of
+from compiler.model.place import Derived, place_of
 from compiler.resolve.addresses import is_ip_or_cidr, parse_address
 from compiler.resolve.cluster_checks import check_cluster
 from compiler.resolve.values import show
@@ -21,7 +21,24 @@ if TYPE_CHECKING:
     from compiler.model.settings import Listener, Setting
 
 _PORT_MAP = re.compile(r"\s*0*([0-9]{1,5})\s*:\s*0*([0-9]{1,5})\s*\Z", re.ASCII)
+_PLAIN_WORDS = re.compile(r"""[^"'\\;{}#\0\r\n]*|"[^"'\\;{}#\0\r\n]*"|'[^"'\\;{}#\0\r\n]*'""")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+
+
+COPIED = frozenset(
+    {
+        "ssl_protocols",
+        "ssl_prefer_server_ciphers",
+        "ssl_session_tickets",
+        "ssl_session_timeout",
+        "lua_ssl_protocols",
+        "real_ip_header",
+        "real_ip_recursive",
+        "client_body_buffer_size",
+    }
+)
+"""Properties that Kong copies into a directive as they are written (`nginx_*` apart: those are
+directives by definition)."""
 
 
 def check_settings(
@@ -33,6 +50,7 @@ def check_settings(
     _check_bounds(properties, report)
     _check_entries(properties, report)
     _check_certificate_counts(properties, listeners, report)
+    _check_copied(properties, report)
     _check_manager_path(properties["admin_gui_path"], report)
     _check_proxy_server(properties["proxy_server"], report)
     _check_node_id(properties["node_id"], report)
@@ -150,6 +168,23 @@ def _check_pair(properties: Mapping[str, Setting], prefix: str, report: Report) 
 def _count(setting: Setting) -> int:
     value = setting.value
     return len(value) if isinstance(value, tuple) else int(value is not None)
+
+
+def _check_copied(properties: Mapping[str, Setting], report: Report) -> None:
+    """Report what would end the directive that it is copied into as it is."""
+    for setting in properties.values():
+        origin, value = setting.origin, setting.value
+        if not isinstance(origin, Derived) or origin.setting not in COPIED:
+            continue
+        if isinstance(value, str) and not _PLAIN_WORDS.fullmatch(value):
+            report.add(
+                rules.INVALID_ENTRY,
+                place_of(origin),
+                name=origin.setting,
+                entry=show(value, secret=False),
+                expected="made of words that nginx can read",
+                advice="it is copied into nginx: leave out ; { } # \\, line ends, stray quotes",
+            )
 
 
 def _check_manager_path(setting: Setting, report: Report) -> None:

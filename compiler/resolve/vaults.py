@@ -80,6 +80,6 @@ def _subfield(text: str, variable: str, key: str) -> str | _Missing:
     except (ValueError, RecursionError):
         return _Missing(f"{variable} holds no JSON")
     value = document.get(key) if isinstance(document, dict) else None
-    if isinstance(value, str):
+    if isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value):
         return value
     return _Missing(f"the JSON in {variable} has no text under {key}")

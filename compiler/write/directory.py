@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compiler.write.exchange import exchange
+from compiler.write.kernel import can_exchange, exchange, flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -59,7 +59,7 @@ def write_tree(
             _carry_over(out, fresh)
             if before is not None:
                 before(fresh)
-            os.sync()
+            flush(fresh)
             _put_in_place(fresh, out)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -78,6 +78,10 @@ def check_replaceable(out: Path) -> None:
 
 def _prefix(out: Path) -> str:
     return f".{out.name}.kcompile-"
+
+
+def _tree_prefix(out: Path) -> str:
+    return f".{out.name}.tree-"
 
 
 @contextmanager
@@ -104,11 +108,12 @@ def _mask(mask: int) -> Iterator[None]:
 def _remove_leftovers(out: Path) -> None:
     """Remove what a killed run left beside *out*, except what *out* itself points to."""
     current = out.resolve()
-    for leftover in out.parent.glob(f"{_prefix(out)}*"):
-        if leftover.resolve() != current and not leftover.is_symlink():
-            shutil.rmtree(leftover, ignore_errors=True)
-        elif leftover.is_symlink():
+    left = [*out.parent.glob(f"{_prefix(out)}*"), *out.parent.glob(f"{_tree_prefix(out)}*")]
+    for leftover in left:
+        if leftover.is_symlink():
             leftover.unlink()
+        elif leftover.resolve() != current:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _fill(root: Path, files: Mapping[str, OutputFile], key_owner: tuple[int, int] | None) -> None:
@@ -164,22 +169,29 @@ def _like(old: Path, new: Path) -> None:
 def _put_in_place(fresh: Path, out: Path) -> None:
     if out.is_symlink():
         _flip(fresh, out)
-    elif not out.exists() or not any(out.iterdir()):
+    elif not out.exists():
+        if can_exchange(out.parent):
+            fresh.rename(out)
+        else:
+            _flip(fresh, out)
+    elif not any(out.iterdir()):
         fresh.rename(out)
     elif not exchange(fresh, out):
         raise OSError(
-            f"the file system of {out.parent} cannot exchange directories; "
-            f"make {out.name} a symbolic link to a directory there"
+            f"the file system of {out.parent} cannot exchange directories; remove {out.name}, "
+            "and it will be made as a symbolic link, which can be flipped"
         )
 
 
 def _flip(fresh: Path, out: Path) -> None:
     """Make the link *out* point to the new tree, then remove the old one if it was ours."""
-    old = out.resolve()
-    kept = fresh.with_name(fresh.name.replace("kcompile-", "tree-"))
+    old = out.resolve() if out.is_symlink() else None
+    kept = fresh.with_name(fresh.name.replace(_prefix(out), _tree_prefix(out)))
     fresh.rename(kept)
     link = fresh.with_name(f"{fresh.name}-link")
     link.symlink_to(kept.name)
     link.replace(out)
-    if old.parent == out.parent.resolve() and old.name.startswith(f".{out.name}.tree-"):
+    if old is None:
+        return
+    if old.parent == out.parent.resolve() and old.name.startswith(_tree_prefix(out)):
         shutil.rmtree(old, ignore_errors=True)

@@ -39,7 +39,9 @@ def served(engine: Engine, folder: Path) -> Iterator[Served]:
     }
     with ports.reserve(3) as reserved:
         listeners = dict(zip(("admin", "admin_gui", "status"), reserved, strict=True))
-        conf = "ssl_cert = certs/rsa.pem, certs/ec.pem\nssl_cert_key = certs/rsa.key, certs/ec.key\n"
+        conf = (
+            "ssl_cert = certs/rsa.pem, certs/ec.pem\nssl_cert_key = certs/rsa.key, certs/ec.key\n"
+        )
         for group, port in listeners.items():
             conf += f"{group}_listen = 127.0.0.1:{port} ssl\n"
         rsa, ec = pairs["admin"]

@@ -235,10 +235,21 @@ def test_duplicate_snis_are_refused_where_they_are_written(workdir: Path) -> Non
     assert (error["file"], lines[error["line"] - 1].strip(" -")) == ("kong.yml", "name: A.test")
 
 
-def test_an_sni_with_a_trailing_dot_is_taken_without_it(
-    engine: Engine, workdir: Path
-) -> None:
+def test_an_sni_with_a_trailing_dot_is_taken_without_it(engine: Engine, workdir: Path) -> None:
     with gateway(engine, workdir, {"kong.yml": entities(["a.test."])}) as served:
         assert "warning" in served.compiled.stderr
         assert served.raw_handshake(b"a.test").subject_cn == "a.test."
         assert served.raw_handshake(b"a.test.").subject_cn == "a.test."
+
+
+def test_certificates_of_a_gateway_without_tls_listeners_are_checked_and_left_out(
+    engine: Engine, workdir: Path
+) -> None:
+    with ports.reserve() as (port,):
+        files = {
+            "kong.conf": f"proxy_listen = 127.0.0.1:{port}\n",
+            "kong.yml": entities(["a.test"]),
+        }
+        with gateway(engine, workdir, files, http_port=port) as served:
+            assert not (served.tree / "tls" / "keys").exists()
+            assert served.get("a.test", tls=False).status == 404

@@ -60,7 +60,10 @@ def keepalive(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="module", params=["1.2", "1.3"])
 def shared(
-    engine: Engine, folder: Path, keepalive: bool, request: pytest.FixtureRequest  # noqa: FBT001
+    engine: Engine,
+    folder: Path,
+    keepalive: bool,  # noqa: FBT001
+    request: pytest.FixtureRequest,
 ) -> Iterator[Shared]:
     root, wrong = pki.ca("Good"), pki.ca("Wrong")
     names = ("ok.test", "also-ok.test", "*.ok.test")
@@ -100,8 +103,16 @@ def entities(
     for name, (fields, _, _) in POLICIES.items():
         for where, host in {"named": "ok.test", "group": "group"}.items():
             label = f"{where}-{name}"
-            services.append({"name": label, "protocol": "https", "host": host, "port": port,
-                             "routes": [{"name": label, "paths": [f"/{label}/"]}], **fields})
+            services.append(
+                {
+                    "name": label,
+                    "protocol": "https",
+                    "host": host,
+                    "port": port,
+                    "routes": [{"name": label, "paths": [f"/{label}/"]}],
+                    **fields,
+                }
+            )
     services += [
         # The certificate is not for this name.
         {"name": "wrong-name", "protocol": "https", "host": "wrong-group", "port": port, **GOOD,

@@ -376,9 +376,7 @@ def test_targets_with_several_names_are_refused_over_tls(
     targets = [{"target": "ok.test:443"}, {"target": "target.test:443"}]
     entities = {
         **world.entities,
-        "services": [
-            {"name": "s", "protocol": "https", "host": "group", "routes": [route("s")]}
-        ],
+        "services": [{"name": "s", "protocol": "https", "host": "group", "routes": [route("s")]}],
         "upstreams": [{"name": "group", "targets": targets}],
     }
     files = {"kong.conf": "tls_certificate_verify = off\n", "kong.yml": entities}

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import BytecodeCache
+
 from compiler.catalog import (
     document_rules,
     entity_rules,
@@ -22,6 +24,8 @@ from compiler.catalog import (
 from compiler.cli.build import compile_for
 from compiler.cli.gather import Options, gather
 from compiler.cli.show import show_diagnostics
+from compiler.emit import tree
+from compiler.emit.environment import environment
 from compiler.model.diagnostic import Report
 from compiler.model.inputs import Inputs, SourceText
 from compiler.pipeline import compile_inputs
@@ -29,10 +33,39 @@ from compiler.resolve.versions import NEWEST_VERSION
 from compiler.write.self_signed import self_signed_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from jinja2 import Environment
+    from jinja2.bccache import Bucket
 
     from compiler.model.x509 import KeyPair
     from compiler.pipeline import Compiled
+
+
+class _Templates(BytecodeCache):
+    """Keeps compiled templates in memory: compiling them is most of a small compilation."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._codes:
+            bucket.bytecode_from_string(self._codes[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key] = bucket.bytecode_to_string()
+
+
+_TEMPLATES = _Templates()
+
+
+def _environment() -> Environment:
+    made = environment()
+    made.bytecode_cache = _TEMPLATES
+    return made
+
+
+tree.environment = _environment
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 CATALOGS = (
@@ -187,8 +220,3 @@ def _options(path: Path) -> dict[str, Any]:
         else:
             found[field] = value or True
     return found
-
-
-def words_of(paths: Sequence[str]) -> str:
-    """Join paths for a message."""
-    return ", ".join(sorted(paths)) or "none"

@@ -146,7 +146,7 @@ def check(
         options["entities"] = ("kong.yml",)
     said = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(said):
-        given = Options(no_env=True, nginx_version="1.28.0", **options)
+        given = Options(**{"no_env": True, "nginx_version": "1.28.0", **options})
         code = run_check(given, "json", fail_on, with_nginx=False)
     return code, json.loads(said.getvalue())["diagnostics"]
 
