@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support import engines, pki
+from support.diffing import Sides
+from support.explaining import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,3 +76,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite golden/**/expected and say nothing"
     )
+
+
+@pytest.fixture
+def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sides:
+    """Make two inputs that can be compared."""
+    return Sides(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    """Make a configuration that can be explained."""
+    return Gateway(tmp_path, monkeypatch)

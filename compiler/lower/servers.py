@@ -34,6 +34,7 @@ def lower_servers(plan: Plan, injected: tuple[Simple, ...]) -> tuple[Server, ...
         for is_default in (True, False)
     }
     tls = default_certificates(plan) if any(x.ssl for x in group.listeners) else ()
+    has_plain = any(not listener.ssl for listener in group.listeners)
     servers = []
     for host in plan.hosts:
         is_default = host.kind == "default"
@@ -42,7 +43,7 @@ def lower_servers(plan: Plan, injected: tuple[Simple, ...]) -> tuple[Server, ...
             continue
         secure = is_default and host.scheme != "http"
         # A trusted peer may say that its client came without TLS.
-        plain = host.scheme != "https" or bool(plan.trusted_ips)
+        plain = bool(plan.trusted_ips) or (has_plain and host.scheme != "https")
         servers.append(
             Server(
                 comment=_comment(host),
