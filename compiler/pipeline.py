@@ -18,6 +18,7 @@ from compiler.resolve.entities import resolve_entities
 from compiler.resolve.materials import resolve_materials
 from compiler.resolve.settings import resolve_settings
 from compiler.validate.certificates import check_certificates
+from compiler.validate.directives import check_directives
 from compiler.validate.plugins import check_plugins, check_uncompiled
 from compiler.validate.routes import check_routes
 from compiler.validate.tls_policy import check_tls_policy
@@ -82,6 +83,7 @@ def plan_config(
     """
     step("checking")
     check_listeners(config.settings, report)
+    check_directives(config.settings, report)
     check_certificates(config, now=inputs.now, report=report)
     check_tls_policy(config, report)
     check_plugins(config, allowed=inputs.allow_uncompiled, report=report)

@@ -171,7 +171,7 @@ def test_entities_are_read_from_standard_input() -> None:
     assert "location /hello {" in done.stdout
     wrong = call("check", "-c", "kong.conf", "--no-env", "-e", "-", stdin="a: [")
     assert wrong.exit_code == 1
-    assert wrong.stdout.startswith("-:1")
+    assert wrong.stdout.startswith("-:2:1: error[K120]")
 
 
 def test_a_directory_of_entities_is_merged() -> None:
@@ -370,9 +370,6 @@ def test_a_terminal_is_not_obeyed() -> None:
 
 def coloured(monkeypatch: pytest.MonkeyPatch, no_color: str | None) -> str:
     """Return what is said to a terminal."""
-    from compiler.cli import show  # noqa: PLC0415
-    from compiler.model.diagnostic import Report  # noqa: PLC0415
-    from compiler.catalog.plan_rules import PROXY_OFF  # noqa: PLC0415
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -196,11 +196,19 @@ ENTITIES_UNREADABLE = Rule(
     hint="give an existing file",
 )
 
+DIRECTIVE_NAME = Rule(
+    code="K367",
+    name="injected-directive-name-invalid",
+    severity=Severity.ERROR,
+    message="nginx_{block}_{directive} injects a directive called {directive}, which nginx has not",
+    hint="nginx's directives are lower case letters, digits and _",
+)
+
 RULES = (
     PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_CONDITION, ROUTE_PATH, ROUTE_HOST_PORT,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,
     PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
-    ENTITIES_MISSING, ENTITIES_UNREADABLE,
+    ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
 )  # fmt: skip

@@ -42,12 +42,15 @@ def run_command(debug: bool, command: Any, *args: Any, **kwargs: Any) -> None:  
         typer.echo(f"kcompile: {error}", err=True)
         code = USAGE
     except BrokenPipeError:
-        # Whoever reads went away: say nothing, and keep the interpreter from trying again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads went away: there is nothing to say.
+        _discard_output()
         code = 0
-    except KeyboardInterrupt:
-        code = 130
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None:
+            # Files have names, and words of their own elsewhere; this is what is printed.
+            _discard_output()
+            typer.echo(f"kcompile: cannot write to standard output: {error.strerror}", err=True)
+            raise typer.Exit(USAGE) from None
         if debug:
             raise
         typer.echo(
@@ -57,6 +60,11 @@ def run_command(debug: bool, command: Any, *args: Any, **kwargs: Any) -> None:  
         )
         code = BUG
     raise typer.Exit(code)
+
+
+def _discard_output() -> None:
+    """Keep the interpreter from trying again to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -123,11 +124,13 @@ class Settings:
         return value
 
     def number(self, name: str) -> int | None:
-        """Return a whole-number property, None when unset."""
+        """Return a numeric property as a whole number, rounded up; None when unset."""
         value = self.properties[name].value
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-            raise TypeError(f"{name} is not a whole number")
-        return value
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{name} is not a number")
+        return math.ceil(value)
 
     def items(self, name: str) -> tuple[str, ...]:
         """Return a list property, empty when unset or where the version does not have it."""
