@@ -1,7 +1,7 @@
 """Make the benchmark's input: `python generate.py COUNT FOLDER`.
 
 COUNT services over https, each with a route, a certificate with a key of its own, and an SNI.
-Every second service is verified with a private CA, the others with the gateway's default. Beside
+One service in ten is verified with a private CA, the others with the gateway's default. Beside
 kong.conf and kong.yml stands caddy.json: the same names, certificates and upstreams for Caddy.
 """
 
@@ -112,10 +112,16 @@ def main(count: int, folder: Path) -> None:
     (folder / "caddy.json").write_text(json.dumps(caddy(names, pairs, roots)))
 
 
+def has_own_ca(number: int) -> bool:
+    """Tell whether a service is verified with the private CA."""
+    return number % 10 == 0
+
+
 def entities(names: list[str], pairs: list[tuple[str, str]], ca: str) -> str:
     """Return the declarative entities."""
+    own_ca = f"\n  ca_certificates:\n  - {CA_ID}"
     services = "".join(
-        SERVICE.format(n=f"{n:05}", name=name, ca=f"\n  ca_certificates:\n  - {CA_ID}" * (n % 2))
+        SERVICE.format(n=f"{n:05}", name=name, ca=own_ca * has_own_ca(n))
         for n, name in enumerate(names)
     )
     certificates = "".join(
@@ -143,7 +149,10 @@ def caddy(names: list[str], pairs: list[tuple[str, str]], roots: list[bytes]) ->
                     "transport": {
                         "protocol": "http",
                         "tls": {
-                            "ca": {"provider": "inline", "trusted_ca_certs": trusted[1 - n % 2]}
+                            "ca": {
+                                "provider": "inline",
+                                "trusted_ca_certs": trusted[1 - has_own_ca(n)],
+                            }
                         },
                     },
                 }
