@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -361,11 +362,14 @@ def test_files_that_are_directories_are_2_or_an_error() -> None:
     assert call("check", "-e", "kong.yml", "--env-file", "env").exit_code == 2
 
 
-def test_a_terminal_is_not_obeyed() -> None:
-    Path("kong.yml").write_text(YML + '"\\e[31mred": 1\n')
-    done = call("check", *INPUTS)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_terminal_is_not_obeyed(form: str) -> None:
+    Path("kong.conf").write_text(QUIET + "\x1b[31mred\x07 = 1\n")
+    Path("kong.yml").write_text(YML.replace("/hello]", '"~/\\e]0;title\\a\\u009b2J"]'))
+    done = call("check", *INPUTS, "--format", form)
     assert done.exit_code == 1
-    assert "\x1b" not in done.output
+    assert {"K200", "K344"} <= set(re.findall(r"K\d{3}", done.output))
+    assert not re.search("[\x1b\x07\x9b]", done.output)
 
 
 def coloured(monkeypatch: pytest.MonkeyPatch, no_color: str | None) -> str:

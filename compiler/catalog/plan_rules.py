@@ -150,6 +150,13 @@ LISTENER_IGNORED = Rule(
     severity=Severity.WARNING,
     message="{group}_listen is set, but its listeners are not compiled",
 )
+ROUTER_FLAVOR = Rule(
+    code="K360",
+    name="router-flavor-not-compiled",
+    severity=Severity.ERROR,
+    message="router_flavor is {flavor}, whose priorities among routes are not compiled yet",
+    hint="use traditional_compatible, or keep these routes on Kong",
+)
 PROXY_OFF = Rule(
     code="K361",
     name="proxy-listener-missing",
@@ -209,6 +216,6 @@ RULES = (
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,
-    PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
+    ROUTER_FLAVOR, PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -92,4 +93,6 @@ def _related(item: Related) -> dict[str, Any]:
 def print_json(document: Any) -> None:
     """Print one JSON document to standard output."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
+    # JSON lets these stand as they are, and terminals obey them.
+    text = re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
     sys.stdout.write(text.encode("utf-8", "replace").decode() + "\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.document import SequenceNode
+from compiler.model.place import place_of
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
@@ -26,6 +27,10 @@ _WORD_LIMIT = 4095
 def check_routes(config: Config, report: Report) -> None:
     """Report what is asked for and not compiled, route by route."""
     services = config.entities.services
+    flavor = config.settings.text("router_flavor")
+    if config.entities.routes and flavor != "traditional_compatible":
+        place = place_of(config.settings.origin("router_flavor"))
+        report.add(rules.ROUTER_FLAVOR, place, flavor=flavor)
     for route in config.entities.routes.values():
         service = services.get(route.service or "")
         if service is not None and not service.enabled:

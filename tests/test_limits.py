@@ -1,0 +1,57 @@
+"""What is reported only of large inputs, or of the machine: rules without a golden case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.compiling import GOLDEN, compile_folder, compile_texts
+
+from compiler.cli import build
+from compiler.model.diagnostic import Report
+from compiler.plan import common_tls, routing
+
+if TYPE_CHECKING:
+    from support.compiling import Outcome
+
+
+def gateway(hosts: int, paths: int) -> dict[str, Any]:
+    """Return a gateway of https routes: some with a host, some with none."""
+    with_host = [{"name": f"h{n}", "hosts": [f"h{n}.example.com"]} for n in range(hosts)]
+    hostless = [{"name": f"p{n}", "paths": [f"/p{n}"]} for n in range(paths)]
+    service = {"name": "s", "url": "https://192.0.2.1/", "routes": with_host + hostless}
+    return {"_format_version": "3.0", "services": [service]}
+
+
+def compiled(hosts: int, paths: int) -> Outcome:
+    return compile_texts(gateway(hosts, paths), "", nginx_version=(1, 22, 1))
+
+
+def test_too_many_locations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "LOCATION_LIMIT", 30)
+    assert "K355" not in compiled(1, 5).codes
+    found = compiled(10, 5)
+    assert "K355" in found.codes
+    assert found.compiled is None
+
+
+def test_costly_contexts_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common_tls, "_SECONDS_PER_CONTEXT", 0.3)
+    assert "K358" not in compiled(0, 2).codes
+    found = compiled(0, 5)
+    assert "K358" in found.codes
+    assert found.compiled is not None
+    newer = compile_texts(gateway(0, 5), "", nginx_version=(1, 23, 1))
+    assert "K358" not in newer.codes
+
+
+@pytest.mark.parametrize(("owner", "told"), [(None, True), ((65534, 65534), False)])
+def test_keys_that_workers_cannot_read_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch, owner: tuple[int, int] | None, *, told: bool
+) -> None:
+    monkeypatch.setattr(build, "key_owner", lambda _: owner)
+    outcome = compile_folder(GOLDEN / "compile" / "sni-exact" / "input")
+    assert outcome.compiled is not None
+    report = Report()
+    build.report_keys(outcome.compiled, report)
+    assert [d.rule.code for d in report] == (["K364"] if told else [])
