@@ -211,6 +211,14 @@ DIRECTIVE_NAME = Rule(
     hint="nginx's directives are lower case letters, digits and _",
 )
 
+DIRECTIVE_IGNORED = Rule(
+    code="K368",
+    name="injected-directive-not-compiled",
+    severity=Severity.WARNING,
+    message="nginx_{block}_{directive} is not compiled: {reason}",
+    hint="remove it, or accept that nginx goes without it",
+)
+
 RULES = (
     PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_CONDITION, ROUTE_PATH, ROUTE_HOST_PORT,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
@@ -218,4 +226,5 @@ RULES = (
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,
     ROUTER_FLAVOR, PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
+    DIRECTIVE_IGNORED,
 )  # fmt: skip

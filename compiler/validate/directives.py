@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
-from compiler.model.place import place_of
+from compiler.model.place import FromEnvironment, FromFile, place_of
 
 if TYPE_CHECKING:
     from compiler.model.diagnostic import Report
@@ -15,14 +15,32 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9_]+")
 
 
+_STREAM_BLOCKS = frozenset({"stream", "sproxy", "supstream"})
+
+
 def check_directives(settings: Settings, report: Report) -> None:
-    """Report injected directives whose names nginx cannot know."""
+    """Report injected directives whose names nginx cannot know, and those that are left out."""
     for block, directives in settings.directives.items():
         for directive in directives:
+            place = place_of(directive.origin)
             if not _NAME.fullmatch(directive.name):
-                report.add(
-                    rules.DIRECTIVE_NAME,
-                    place_of(directive.origin),
-                    block=block,
-                    directive=directive.name,
-                )
+                report.add(rules.DIRECTIVE_NAME, place, block=block, directive=directive.name)
+            elif isinstance(directive.origin, FromFile | FromEnvironment):
+                reason = _left_out(block, directive.name)
+                if reason is not None:
+                    report.add(
+                        rules.DIRECTIVE_IGNORED,
+                        place,
+                        block=block,
+                        directive=directive.name,
+                        reason=reason,
+                    )
+
+
+def _left_out(block: str, name: str) -> str | None:
+    """Say why a directive that somebody injected is not written, None when it is."""
+    if block in _STREAM_BLOCKS:
+        return "stream listeners are not"
+    if name.startswith(("lua_", "wasm_")) or "_lua_" in name:
+        return "it needs a module that stock nginx does not have"
+    return None
