@@ -22,26 +22,26 @@ ENTITY_IGNORED = Rule(
     severity=Severity.WARNING,
     message="{count} {kind} read, but not compiled: nothing in the output uses them",
 )
-ROUTE_CONDITION = Rule(
+ROUTE_HEADER = Rule(
     code="K343",
-    name="route-condition-not-compiled",
+    name="route-header-not-compiled",
     severity=Severity.ERROR,
-    message="route {route} matches by {condition}, which is not compiled yet",
-    hint="remove {condition}, or keep this route on Kong",
+    message="route {route} matches by the header {header}, which nginx has no variable for",
+    hint="use a header whose name has letters, digits, '-' and '_' only",
 )
-ROUTE_PATH = Rule(
+ROUTE_REGEX = Rule(
     code="K344",
-    name="route-path-not-compiled",
+    name="route-regex-not-compiled",
     severity=Severity.ERROR,
-    message="route {route}: the path {path} {reason}, which is not compiled yet",
-    hint="use a plain prefix",
+    message="route {route}: the regular expression {regex} {reason}",
+    hint="write it without that, or keep this route on Kong",
 )
-ROUTE_HOST_PORT = Rule(
+ROUTE_EXPRESSION = Rule(
     code="K345",
-    name="route-host-port-not-compiled",
+    name="route-expression-not-compiled",
     severity=Severity.ERROR,
-    message="route {route}: the host {host} names a port, which is not compiled yet",
-    hint="remove the port",
+    message="route {route}: the expression {reason}",
+    hint="write it with fields that can be decided, or keep this route on Kong",
 )
 ROUTE_PROTOCOL = Rule(
     code="K346",
@@ -109,10 +109,10 @@ TOO_MANY_LOCATIONS = Rule(
     name="too-many-locations",
     severity=Severity.ERROR,
     message=(
-        "{hostless} paths of routes without hosts under {hosts} hosts make {count} locations, "
-        "more than nginx can hold ({limit})"
+        "routes that match under many of the {hosts} hosts, and win over routes for those alone, "
+        "make more than {limit} locations, more than nginx can hold"
     ),
-    hint="give the routes hosts",
+    hint="give such routes hosts of their own, or fewer attributes",
 )
 NO_RESOLVER = Rule(
     code="K356",
@@ -220,7 +220,7 @@ DIRECTIVE_IGNORED = Rule(
 )
 
 RULES = (
-    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_CONDITION, ROUTE_PATH, ROUTE_HOST_PORT,
+    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_HEADER, ROUTE_REGEX, ROUTE_EXPRESSION,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,

@@ -48,8 +48,7 @@ def emit(main: Main, plan: Plan) -> Tree:
 
 
 def _text_files(main: Main) -> list[str]:
-    paths = ["nginx.conf", *(str(path) for path in main.includes)]
-    return [*paths, "conf/server.conf"] if "conf/proxy.conf" in paths else paths
+    return ["nginx.conf", *(str(path) for path in main.includes)]
 
 
 def _render(templates: Environment, path: str, main: Main) -> tuple[str, list[Span]]:
@@ -91,8 +90,6 @@ def _bundles(plan: Plan) -> Iterator[Bundle]:
 def _policies(plan: Plan) -> Iterator[TlsPolicy]:
     if plan.common_tls is not None:
         yield plan.common_tls
-    for host in plan.hosts:
-        for path in host.paths:
-            answer = path.answer
-            if isinstance(answer, Proxied) and answer.destination.tls is not None:
-                yield answer.destination.tls.policy
+    for answer in plan.answers:
+        if isinstance(answer, Proxied) and answer.destination.tls is not None:
+            yield answer.destination.tls.policy

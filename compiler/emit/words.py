@@ -109,13 +109,21 @@ class Lines:
         return found[1]
 
 
+_PARAMETERS = frozenset({"default", "hostnames", "include", "volatile"})
+"""What stands for something else than a value in a `map`, unless a backslash is in front."""
+
+
+def _key(key: object) -> str:
+    return f"\\{key}" if key in _PARAMETERS else _spell(key)
+
+
 def rows(found: Map, marker: Marker) -> Spelt:
     """Spell the entries of a `map`, one on each line, each marked with its source."""
     sources = found.sources or (None,) * len(found.entries)
     return Spelt(
         "".join(
             [
-                f"    {marker.begin(source)}{_spell(key)} {_spell(value)};{marker.end(source)}\n"
+                f"    {marker.begin(source)}{_key(key)} {_spell(value)};{marker.end(source)}\n"
                 for (key, value), source in zip(found.entries, sources, strict=True)
             ]
         )

@@ -77,7 +77,4 @@ def _location(modifier: Literal | None, path: str, comment: str, answer: Simple)
         modifier=modifier,
         path=Literal(path),
         directives=(answer,),
-        https_only=(),
-        remembered=(),
-        source=None,
     )

@@ -4,39 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.lower.urls import lower_rewrites
+from compiler.lower.paths import ENCODED_PATH
+from compiler.lower.urls import passed_on, rewrites
 from compiler.model.layout import bundle_file, certificate_file, key_file
-from compiler.model.nginx import Location, Simple, Source
-from compiler.model.plan import NoRoute, NoService, Proxied
+from compiler.model.nginx import If, Location, Simple, Source
+from compiler.model.plan import NoService, Proxied
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Answer, PathAnswer, Plan, TlsPolicy
+    from compiler.model.plan import Answer, Plan, TlsPolicy
 
-_NO_ROUTE = (Simple("return", (404, Expression("$no_route"))),)
-_UPGRADE = (Simple("return", (426, Expression("$https_required"))),)
-_NO_SERVICE = (Simple("return", (503, Expression("$no_service"))),)
+_SECURE = frozenset({"https", "grpcs", "wss"})
 _DEFAULT_TIMEOUT = 60_000
 _DEFAULT_RETRIES = 5
-_EXACT = Literal("=")
 
 
 def lower_location(
-    found: PathAnswer, plan: Plan, injected: tuple[Simple, ...], *, plain: bool
+    answer: Answer, path: str, plan: Plan, injected: tuple[Simple, ...], *, exact: bool, plain: bool
 ) -> Location:
-    """Return the location for a path of a virtual host, with what is injected into all.
+    """Return the location named *path* that gives *answer*, with what is injected into all.
 
     *plain* tells whether requests may come without TLS, as far as the client is concerned.
     """
-    answer = found.answer
+    remembered = _debug(answer, plan)
+    ifs = _https_only(answer, plan) if plain else ()
+    if isinstance(answer, NoService):
+        directives: tuple[Simple, ...] = (Simple("return", (503,)),)
+    else:
+        remembered += _remembered(answer)
+        ifs += _encoded(answer)
+        directives = _with_injected(_directives(answer, plan), injected)
     return Location(
         comment=_comment(answer),
-        modifier=_EXACT if found.exact else None,
-        path=Literal(found.path),
-        remembered=_debug(answer, plan),
-        https_only=_https_only(answer, plan) if plain else (),
-        directives=_with_injected(_directives(answer, plan), injected),
-        source=_source(answer),
+        modifier=Literal("=") if exact else None,
+        path=Literal(path),
+        remembered=remembered,
+        ifs=ifs,
+        directives=directives,
+        source=Source("route", answer.route.id, answer.route.name, answer.route.source),
     )
 
 
@@ -47,67 +52,51 @@ def _with_injected(own: tuple[Simple, ...], injected: tuple[Simple, ...]) -> tup
 
 
 def _comment(answer: Answer) -> str:
-    match answer:
-        case Proxied():
-            stripped = answer.route.strip_path and answer.path not in (None, "/")
-            way = f", without {answer.path}" if stripped else ""
-            return f"route {answer.route.label} -> service {answer.service.label}{way}"
-        case NoService():
-            return f"route {answer.route.label} has no service"
-        case NoRoute():
-            return "no route"
+    if isinstance(answer, NoService):
+        return f"route {answer.route.label} has no service"
+    matched = answer.path if answer.regex is None else f"what matches {answer.regex}"
+    way = f", without {matched}" if answer.strips else ""
+    return f"route {answer.route.label} -> service {answer.service.label}{way}"
 
 
-def _source(answer: Answer) -> Source | None:
-    if isinstance(answer, NoRoute):
-        return None
-    route = answer.route
-    return Source("route", route.id, route.name, route.source)
-
-
-def _directives(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
-    match answer:
-        case Proxied():
-            return _proxied(answer, plan)
-        case NoService():
-            return _NO_SERVICE
-        case NoRoute():
-            return _NO_ROUTE
-
-
-def _proxied(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
-    destination = answer.destination
+def _remembered(answer: Proxied) -> tuple[Simple, ...]:
+    """Remember what headers to the upstream say."""
     preserve = answer.route.preserve_host
-    host = Expression("$http_host") if preserve else expression(destination.host_header)
-    target: Expression | Literal
-    if answer.group is not None:
-        before: tuple[Simple, ...] = ()
-        target = Literal(f"{destination.scheme}://{answer.group.name}")
-    else:
-        peer = destination.peers[0]
-        before = (Simple("set", (Expression("$upstream_address"), expression(peer.address))),)
-        target = Expression(f"{destination.scheme}://$upstream_address")
+    host = Expression("$http_host") if preserve else expression(answer.destination.host_header)
+    found = [Simple("set", (Expression("$upstream_host"), host))]
+    if answer.strips and answer.regex is None:
+        found.append(Simple("set", (Expression("$stripped_prefix"), expression(answer.path or ""))))
+    if answer.group is None:
+        address = expression(answer.destination.peers[0].address)
+        found.append(Simple("set", (Expression("$upstream_address"), address)))
+    return tuple(found)
+
+
+def _target(answer: Proxied) -> str:
+    """Return where requests go, as an expression."""
+    name = "$upstream_address" if answer.group is None else expression(answer.group.name)
+    return f"{answer.destination.scheme}://{name}"
+
+
+def _encoded(answer: Proxied) -> tuple[If, ...]:
+    """Return what passes on a path as it was sent: nginx would decode what Kong leaves alone."""
+    target = Expression(_target(answer) + passed_on(answer))
+    directives = (*rewrites(answer, encoded=True), Simple("proxy_pass", (target,)))
+    return (If(variable=ENCODED_PATH, directives=directives),)
+
+
+def _directives(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
     return (
-        Simple("set", (Expression("$upstream_host"), host)),
-        *_stripped(answer),
-        *before,
-        *lower_rewrites(answer),
+        *rewrites(answer, encoded=False),
         *_tls(answer, plan.common_tls),
         *_tuning(answer),
-        Simple("proxy_pass", (target,)),
+        Simple("proxy_pass", (Expression(_target(answer)),)),
     )
-
-
-def _stripped(answer: Proxied) -> tuple[Simple, ...]:
-    """Remember the path that is taken away, for X-Forwarded-Prefix."""
-    if not answer.strips:
-        return ()
-    return (Simple("set", (Expression("$stripped_prefix"), expression(answer.path or ""))),)
 
 
 def _debug(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     """Remember what matched, for the debug headers of whatever is answered."""
-    if not plan.headers.debug or isinstance(answer, NoRoute):
+    if not plan.headers.debug:
         return ()
     values = {"route_id": answer.route.id, "route_name": answer.route.name or ""}
     if isinstance(answer, Proxied):
@@ -118,17 +107,18 @@ def _debug(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     )
 
 
-def _https_only(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
+def _https_only(answer: Answer, plan: Plan) -> tuple[If, ...]:
     """Return what a plain request to an https route is told; nothing where plain HTTP is fine."""
-    if isinstance(answer, NoRoute) or "http" in answer.route.protocols:
+    if not _SECURE.issuperset(answer.route.protocols):
         return ()
-    return send_away(answer.route.https_redirect_status_code, plan)
+    away = send_away(answer.route.https_redirect_status_code, plan)
+    return (If(variable="$needs_https", directives=away),)
 
 
 def send_away(status: int, plan: Plan) -> tuple[Simple, ...]:
     """Return the answer to a plain request that should have come over HTTPS."""
     if status == 426:
-        return _UPGRADE
+        return (Simple("return", (426,)),)
     host = "$forwarded_host" if plan.trusted_ips else "$host"
     return (Simple("return", (status, Expression(f"https://{host}$request_uri"))),)
 

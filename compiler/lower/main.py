@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import lower_sni
 from compiler.lower.control import lower_control_servers
-from compiler.lower.requests import lower_every_server, lower_maps, lower_proxy
-from compiler.lower.servers import lower_servers
+from compiler.lower.keys import lower_key_maps
+from compiler.lower.paths import lower_path_maps
+from compiler.lower.requests import lower_maps, lower_proxy, lower_server_sections
+from compiler.lower.servers import lower_proxy_server
 from compiler.lower.upstreams import lower_upstreams
 from compiler.model.layout import dhparam_file
 from compiler.model.nginx import Main, Section, Simple
@@ -31,11 +33,15 @@ def lower(plan: Plan) -> Main:
     """Return the blocks for *plan*."""
     sni_maps = lower_sni(plan)
     proxy_maps = lower_maps(plan)
-    servers = (*lower_servers(plan, _every_location(plan)), *lower_control_servers(plan))
+    own = (*_unrepeated(lower_server_sections(plan), plan, "proxy"), *_server_injected(plan))
+    proxy_servers, dispatch_maps = lower_proxy_server(plan, own, _every_location(plan))
+    routing_maps = (*lower_key_maps(plan), *dispatch_maps) if proxy_servers else ()
+    path_maps = lower_path_maps(plan) if proxy_servers else ()
+    servers = (*proxy_servers, *lower_control_servers(plan))
     raw = plan.directives
-    own = lower_every_server(plan)
-    every_server = (*_unrepeated(own, plan, "proxy"), *_server_injected(plan))
-    includes = [Literal("conf/proxy.conf")] if "proxy" in plan.listen else []
+    includes = []
+    if proxy_servers:
+        includes += [Literal(f"conf/{name}.conf") for name in ("routing", "paths", "proxy")]
     if sni_maps:
         includes.append(Literal("conf/certificates.conf"))
     injected = {d.name for d in raw.get("http", ())}
@@ -46,7 +52,7 @@ def lower(plan: Plan) -> Main:
         http=(
             _general(plan, injected),
             _tls(plan, injected),
-            *_sizes([*sni_maps, *proxy_maps], len(servers), names, injected),
+            *_sizes([*sni_maps, *proxy_maps, *routing_maps, *path_maps], names, injected),
             *_injected(raw.get("http", ()), "nginx_http_* settings"),
             *_injected(_upstream_tls(raw), "nginx_proxy_proxy_ssl_* settings"),
         ),
@@ -55,8 +61,9 @@ def lower(plan: Plan) -> Main:
         servers=servers,
         sni_maps=sni_maps,
         proxy_maps=proxy_maps,
+        routing_maps=routing_maps,
+        path_maps=path_maps,
         proxy=_unrepeated(lower_proxy(plan), plan, "http"),
-        every_server=every_server,
     )
 
 
@@ -133,18 +140,16 @@ def _unrepeated(sections: Iterable[Section], plan: Plan, block: str) -> tuple[Se
     return tuple(section for section in kept if section.directives)
 
 
-def _sizes(
-    maps: list[Map], servers: int, longest_name: int, injected: set[str]
-) -> tuple[Section, ...]:
+def _sizes(maps: list[Map], longest_name: int, injected: set[str]) -> tuple[Section, ...]:
     """Return the sizes of nginx's hash tables, in powers of two so that they seldom change."""
     keys = [len(str(key).encode()) for found in maps for key, _ in found.entries]
     rows = max((len(found.entries) for found in maps), default=0)
     own = (
         Simple("map_hash_max_size", (_power(rows * 2, 2048),)),
         Simple("map_hash_bucket_size", (_power(4 * max(keys, default=0) + 128, 256),)),
-        Simple("server_names_hash_max_size", (_power(servers * 2, 1024),)),
+        Simple("server_names_hash_max_size", (1024,)),
         Simple("server_names_hash_bucket_size", (_power(longest_name + 32, 128),)),
-        Simple("variables_hash_max_size", (2048,)),
+        Simple("variables_hash_max_size", (_power(len(maps) * 4, 4096),)),
         Simple("proxy_headers_hash_max_size", (1024,)),
         Simple("proxy_headers_hash_bucket_size", (128,)),
     )

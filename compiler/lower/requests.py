@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.errors import error_maps
 from compiler.lower.locations import client_certificate
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import Map, Section, Simple
@@ -13,7 +14,7 @@ from compiler.model.words import Expression, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
 
 _OWN = {
     "proto": "$scheme",
@@ -23,13 +24,6 @@ _OWN = {
     "prefix": "$stripped_prefix",
 }
 """What X-Forwarded headers say, unless the peer is trusted and says something else."""
-_MESSAGES = {
-    "$no_route": (404, "no Route matched with those values"),
-    "$no_service": (503, "no Service found with those values"),
-    "$https_required": (426, "Please use HTTPS protocol"),
-}
-
-
 _DOLLAR = Map(
     why="a dollar sign that is not a variable",
     source=Expression("$remote_addr"),
@@ -42,7 +36,7 @@ _DOLLAR = Map(
 
 def lower_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps that proxied requests use."""
-    maps = [_body(variable, *answer) for variable, answer in _MESSAGES.items()]
+    maps = list(error_maps())
     maps.append(
         _simple(
             "keep upstream connections open, and let websockets through",
@@ -101,17 +95,6 @@ def _simple(why: str, source: str, variable: str, default: str, entries: dict[st
     )
 
 
-def _body(variable: str, status: int, message: str) -> Map:
-    text = f'{{"message":"{message}","request_id":"$request_id"}}'
-    return Map(
-        why=f"the body of a {status}, in Kong's shape",
-        source=Expression("$request_id"),
-        variable=variable,
-        default=Expression(text),
-        entries=(),
-    )
-
-
 def _trusted_peers(trusted: tuple[str, ...]) -> Map:
     addresses = [address for address in trusted if address != "unix:"]
     return Map(
@@ -126,12 +109,8 @@ def _trusted_peers(trusted: tuple[str, ...]) -> Map:
 
 def _own(plan: Plan) -> dict[str, str]:
     """Return the values of X-Forwarded headers; nginx wants every variable to be set somewhere."""
-    strips = any(isinstance(answer, Proxied) and answer.strips for answer in _all_answers(plan))
+    strips = any(isinstance(answer, Proxied) and answer.strips for answer in plan.answers)
     return _OWN if strips else {**_OWN, "prefix": ""}
-
-
-def _all_answers(plan: Plan) -> Iterator[Answer]:
-    return (path.answer for host in plan.hosts for path in host.paths)
 
 
 def _forwarded(name: str, own: str) -> Map:
@@ -176,7 +155,7 @@ def _debug_names(plan: Plan) -> tuple[str, ...]:
 
 def _answers(plan: Plan) -> set[type]:
     """Return the kinds of answers that locations give."""
-    return {type(answer) for answer in _all_answers(plan)}
+    return {type(answer) for answer in plan.answers}
 
 
 def lower_proxy(plan: Plan) -> tuple[Section, ...]:
@@ -259,9 +238,9 @@ def _protocols(plan: Plan) -> list[Simple]:
     return [Simple("proxy_ssl_protocols", words)]
 
 
-def lower_every_server(plan: Plan) -> tuple[Section, ...]:
-    """Return what every server of the proxy listeners includes."""
-    own = [Simple("default_type", (Literal("application/json; charset=utf-8"),))]
+def lower_server_sections(plan: Plan) -> tuple[Section, ...]:
+    """Return what the server of the proxy listeners says for all of its locations."""
+    own = []
     group = plan.listen.get("proxy")
     if group is not None and plan.features.http2_directive:
         own += [Simple("http2", (True,))] if any(x.http2 for x in group.listeners) else []
@@ -282,12 +261,10 @@ def lower_every_server(plan: Plan) -> tuple[Section, ...]:
 
 def _uses_dollar(plan: Plan) -> bool:
     """Tell whether a user's text with a `$` stands in an expression."""
-    destinations = {
-        path.answer.service.id: path.answer.destination
-        for host in plan.hosts
-        for path in host.paths
-        if isinstance(path.answer, Proxied)
-    }
-    stripped = (a.path or "" for a in _all_answers(plan) if isinstance(a, Proxied) and a.strips)
+    proxied = [answer for answer in plan.answers if isinstance(answer, Proxied)]
+    destinations = {answer.service.id: answer.destination for answer in proxied}
+    stripped = (answer.path or "" for answer in proxied if answer.strips)
+    names = (answer.group.name for answer in proxied if answer.group is not None)
+    keys = (table.key for table in plan.tables)
     texts = (d.host_header + (d.service.path or "") for d in destinations.values())
-    return any("$" in text for text in (*texts, *stripped))
+    return any("$" in text for text in (*texts, *stripped, *names, *keys))

@@ -1,81 +1,169 @@
-"""Virtual hosts to `server` blocks."""
+"""The tables of all hosts to the one `server` block of the proxy listeners.
+
+Kong has one server, too. A location is named by the key of its table and the path behind it:
+`location api.example.com/orders`. What clients send always begins with a slash, so no request
+finds a location but by the key that the maps give it.
+"""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import default_certificates
+from compiler.lower.dispatch import NO_ROUTE, Dispatcher
+from compiler.lower.errors import error_locations, error_pages
+from compiler.lower.keys import EVERY_HOST, HTTPS_ONLY, LOCATION_KEY
 from compiler.lower.locations import lower_location, send_away
-from compiler.model.nginx import Server, Simple
-from compiler.model.words import Literal
+from compiler.lower.paths import KONG_PATH, REFUSED, UNMATCHED, escaped
+from compiler.model.nginx import Location, Section, Server, Simple
+from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
-    from compiler.model.plan import HttpsOnly, Plan, VirtualHost
+    from collections.abc import Iterator
+
+    from compiler.model.nginx import Map
+    from compiler.model.plan import HostTable, PathNode, Plan
     from compiler.model.settings import Listener
     from compiler.model.words import Word
 
-_EVERY_SERVER = (Simple("include", (Literal("conf/server.conf"),)),)
+_LAST = Literal("last")
+_NOT_FOUND = (Simple("return", (404,)),)
 
 
-def lower_servers(plan: Plan, injected: tuple[Simple, ...]) -> tuple[Server, ...]:
-    """Return the servers of the proxy listeners; *injected* stands in each of their locations."""
+def lower_proxy_server(
+    plan: Plan, sections: tuple[Section, ...], injected: tuple[Simple, ...]
+) -> tuple[tuple[Server, ...], tuple[Map, ...]]:
+    """Return the server of the proxy listeners, and the maps that choose among its locations.
+
+    *sections* are its own directives, *injected* stands in each of its locations.
+    """
     group = plan.listen.get("proxy")
     if group is None:
-        return ()
-    wildcards_overlap = any(host.kind == "both-wildcards" for host in plan.hosts)
-    sockets = {
-        (scheme, is_default): tuple(
-            lower_listen(listener, plan, is_default=is_default)
-            for listener in group.listeners
-            if scheme == "any" or listener.ssl == (scheme == "https")
-        )
-        for scheme in ("any", "http", "https")
-        for is_default in (True, False)
-    }
-    tls = default_certificates(plan) if any(x.ssl for x in group.listeners) else ()
-    has_plain = any(not listener.ssl for listener in group.listeners)
-    servers = []
-    for host in plan.hosts:
-        is_default = host.kind == "default"
-        listens = sockets[host.scheme, is_default]
-        if not listens:
-            continue
-        secure = is_default and host.scheme != "http"
-        # A trusted peer may say that its client came without TLS.
-        plain = bool(plan.trusted_ips) or (has_plain and host.scheme != "https")
-        servers.append(
-            Server(
-                comment=_comment(host),
-                listens=listens,
-                names=_names(host, as_regex=wildcards_overlap),
-                directives=(*_EVERY_SERVER, *tls) if secure else _EVERY_SERVER,
-                locations=tuple(
-                    [lower_location(path, plan, injected, plain=plain) for path in host.paths]
+        return (), ()
+    secure = any(listener.ssl for listener in group.listeners)
+    # A trusted peer may say that its client came without TLS.
+    plain = bool(plan.trusted_ips) or any(not listener.ssl for listener in group.listeners)
+    locations = _Locations(plan, injected, plain=plain)
+    routed = tuple(locations.of_tables())
+    return (
+        Server(
+            comment="all hosts",
+            listens=tuple(lower_listen(x, plan, is_default=True) for x in group.listeners),
+            names=(Literal("_"),),
+            directives=default_certificates(plan) if secure else (),
+            sections=(
+                *sections,
+                *error_pages(),
+                Section(
+                    comment="a location's name is the key of a table and a path in it",
+                    directives=(
+                        Simple("rewrite", (Literal("^"), LOCATION_KEY)),
+                    ),
                 ),
+            ),
+            locations=(*routed, *locations.of_targets(), *_elsewhere(plan), *error_locations()),
+        ),
+    ), locations.dispatcher.maps
+
+
+class _Locations:
+    """Makes the locations, and collects what those at which something is decided lead to."""
+
+    def __init__(self, plan: Plan, injected: tuple[Simple, ...], *, plain: bool) -> None:
+        self.dispatcher = Dispatcher()
+        self._plan = plan
+        self._injected = injected
+        self._plain = plain
+        self._sent_away = {key for found in plan.https_only for key in found.keys}
+
+    def of_tables(self) -> Iterator[Location]:
+        """Yield the locations of every table."""
+        for table in self._plan.tables:
+            yield from self._of_table(table)
+
+    def of_targets(self) -> Iterator[Location]:
+        """Yield the locations that decisions lead to, by name."""
+        for key, answer in sorted(self.dispatcher.targets.items()):
+            yield lower_location(
+                answer, f"{key}/", self._plan, self._injected, exact=False, plain=self._plain
             )
+
+    def _of_table(self, table: HostTable) -> Iterator[Location]:
+        if not any(node.path == "/" for node in table.nodes):
+            yield from _root(table)
+        for node in table.nodes:
+            yield self._of_node(table, node, node.path)
+            if escaped(node.path) != node.path:
+                yield self._of_node(table, node, escaped(node.path))
+
+    def _of_node(self, table: HostTable, node: PathNode, path: str) -> Location:
+        name = f"{table.key}{path}"
+        if node.answer is None:
+            key = self.dispatcher.key(table, node)
+            return Location(
+                comment=_comment(table, node),
+                modifier=Literal("=") if node.exact else None,
+                path=Literal(name),
+                directives=(Simple("rewrite", (Literal("^"), _behind(key), _LAST)),),
+            )
+        return lower_location(
+            node.answer,
+            name,
+            self._plan,
+            self._injected,
+            exact=node.exact,
+            plain=self._plain and table.key not in self._sent_away,
         )
-    listens = sockets["http", False]
-    if listens:
-        servers += [_sent_away(found, listens, plan) for found in plan.https_only]
-    return tuple(servers)
 
 
-def _sent_away(found: HttpsOnly, listens: tuple[Simple, ...], plan: Plan) -> Server:
-    return Server(
-        comment="plain HTTP to hosts that are served over HTTPS alone",
-        listens=listens,
-        names=tuple(Literal(pattern) for pattern in found.patterns),
-        directives=(*_EVERY_SERVER, *send_away(found.status, plan)),
-        locations=(),
+def _behind(key: Expression) -> Expression:
+    return Expression(f"{key}{KONG_PATH}")
+
+
+def _comment(table: HostTable, node: PathNode) -> str:
+    routes = ", ".join(dict.fromkeys(choice.answer.route.label for choice in node.choices))
+    if node.choices:
+        return f"one of the routes {routes}, or none"
+    return "no route" if table.otherwise is None else "no route of this path"
+
+
+def _root(table: HostTable) -> Iterator[Location]:
+    """Yield what answers paths that a table has nothing for, where it is not what all others do."""
+    if table.kind == "default":
+        yield Location(comment="no route", path=Literal(f"{EVERY_HOST}/"), directives=_NOT_FOUND)
+    elif table.otherwise != EVERY_HOST and table.otherwise is not None:
+        key = Expression(table.otherwise)
+        yield Location(
+            comment=f"what {table.key} has no path for",
+            path=Literal(f"{table.key}/"),
+            directives=(Simple("rewrite", (Literal("^"), _behind(key), _LAST)),),
+        )
+
+
+def _elsewhere(plan: Plan) -> Iterator[Location]:
+    """Yield the locations for what no table has a path for."""
+    for found in plan.https_only:
+        yield Location(
+            comment="plain HTTP to hosts that are served over HTTPS alone",
+            path=Literal(f"{HTTPS_ONLY}{found.status}/"),
+            directives=send_away(found.status, plan),
+        )
+    yield Location(
+        comment="what a host's own table has no path for is looked up in that of all hosts",
+        path=Literal(""),
+        directives=(Simple("rewrite", (Literal("^"), _behind(Expression(EVERY_HOST)), _LAST)),),
     )
-
-
-def _comment(host: VirtualHost) -> str:
-    where = "every other host" if host.kind == "default" else " and ".join(host.patterns)
-    if host.scheme == "any":
-        return where
-    return f"{where}, {'plain HTTP' if host.scheme == 'http' else 'HTTPS'}"
+    if plan.tables and any(node.answer is None for node in plan.tables[0].nodes):
+        yield Location(comment="no route", path=Literal(f"{NO_ROUTE}/"), directives=_NOT_FOUND)
+    for path, status, comment in (
+        (UNMATCHED, 404, "paths that no route can match"),
+        (REFUSED, 400, "paths whose normal form nginx cannot compute"),
+    ):
+        yield Location(
+            comment=comment,
+            path=Literal(f"{EVERY_HOST}{path}"),
+            directives=(Simple("return", (status,)),),
+        )
 
 
 def lower_listen(listener: Listener, plan: Plan, *, is_default: bool) -> Simple:
@@ -101,20 +189,3 @@ def _socket_options(listener: Listener) -> list[Word]:
     if listener.so_keepalive is not None:
         found.append(Literal(f"so_keepalive={listener.so_keepalive}"))
     return list(found)
-
-
-def _names(host: VirtualHost, *, as_regex: bool) -> tuple[Literal, ...]:
-    if host.kind == "default":
-        return (Literal("_"),)
-    if host.kind == "exact" or not as_regex:
-        return tuple(Literal(pattern) for pattern in host.patterns)
-    # nginx tries all prefix wildcards before all suffix wildcards, which hides hosts that match
-    # one of each; regular expressions are tried in the order they are written.
-    return (Literal("~^" + _regex(host.patterns)),)
-
-
-def _regex(patterns: tuple[str, ...]) -> str:
-    """Return a regular expression for hosts that match one wildcard, or a prefix and a suffix."""
-    ends = "".join(rf".+{re.escape(p[1:])}$" for p in patterns if p.startswith("*"))
-    begins = "".join(rf"{re.escape(p[:-1])}." for p in patterns if p.endswith("*"))
-    return f"(?={begins}){ends}" if begins and ends else begins or ends

@@ -31,7 +31,10 @@ class Simple:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Map:
-    """A `map` block (or, with `by_address`, a `geo` block). `why` is its comment."""
+    """A `map` block (or, with `by_address`, a `geo` block). `why` is its comment.
+
+    `options` are its parameters without a value: `hostnames`, `volatile`.
+    """
 
     why: str
     source: Expression
@@ -39,6 +42,7 @@ class Map:
     default: Word | None
     entries: tuple[tuple[Word, Word], ...]
     by_address: bool = False
+    options: tuple[str, ...] = ()
     sources: tuple[Source | None, ...] = ()
 
 
@@ -66,19 +70,24 @@ class UpstreamBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
-    """A `location` block.
+class If:
+    """An `if` block for when a variable is set."""
 
-    `remembered` variables are set before all else, `https_only` answers plain requests.
-    """
+    variable: str
+    directives: tuple[Simple, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A `location` block. `remembered` variables are set before all else."""
 
     comment: str
-    modifier: Literal | None
+    modifier: Literal | None = None
     path: Literal
-    remembered: tuple[Simple, ...]
-    https_only: tuple[Simple, ...]
+    remembered: tuple[Simple, ...] = ()
+    ifs: tuple[If, ...] = ()
     directives: tuple[Simple, ...]
-    source: Source | None
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +98,7 @@ class Server:
     listens: tuple[Simple, ...]
     names: tuple[Literal, ...]
     directives: tuple[Simple, ...]
+    sections: tuple[Section, ...] = ()
     locations: tuple[Location, ...]
 
 
@@ -112,8 +122,9 @@ class Main:
     servers: tuple[Server, ...]
     sni_maps: tuple[Map, ...]
     proxy_maps: tuple[Map, ...]
+    routing_maps: tuple[Map, ...]
+    path_maps: tuple[Map, ...]
     proxy: tuple[Section, ...]
-    every_server: tuple[Section, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from compiler.model.x509 import Bundle, KeyPair
 
 HostKind = Literal["default", "exact", "prefix-wildcard", "suffix-wildcard", "both-wildcards"]
-Scheme = Literal["any", "http", "https"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +91,18 @@ class UpstreamGroup:
 class Proxied:
     """A request that a route sends to its service.
 
-    `path` is the route's path that matched, None when it has none. `group` is None where the
-    destination's peers are not fixed. `tls_name` is the name verified over TLS where it is not
-    the destination's own: with `preserve_host` that of the host, None for the client's Host.
+    Of `path` (a literal prefix) and `regex` (in nginx's syntax, anchored at the start of the
+    path) at most one is set: what of the route matched. `stripped_width` is set where the length
+    of what the regex matches is known but not that it stands at the start. `group` is None where
+    the destination's peers are not fixed. `tls_name` is the name verified over TLS where it is
+    not the destination's own: with `preserve_host` that of the host, None for the client's Host.
     """
 
     route: Route
     service: Service
     path: str | None
+    regex: str | None = None
+    stripped_width: int | None = None
     destination: Destination
     group: UpstreamGroup | None
     tls_name: str | None
@@ -107,7 +110,7 @@ class Proxied:
     @property
     def strips(self) -> bool:
         """Tell whether some of the path is taken away before the request is passed on."""
-        return self.route.strip_path and self.path not in (None, "/")
+        return self.route.strip_path and (self.regex is not None or self.path not in (None, "/"))
 
     @property
     def client_names_upstream(self) -> bool:
@@ -124,39 +127,107 @@ class NoService:
     route: Route
 
 
-@dataclass(frozen=True, slots=True)
-class NoRoute:
-    """A request that no route matches: 404."""
-
-
-Answer = Proxied | NoService | NoRoute
+Answer = Proxied | NoService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PathAnswer:
-    """What answers a path and all below it (or, with `exact`, that path alone)."""
+class HeaderTest:
+    """A header of the request (`_` for `-`), and what one value of it has to be.
 
-    path: str
-    exact: bool = False
+    `values` are compared without letter case; `regexes`, in nginx's syntax, find their match
+    anywhere, with letter case where `exact_case` is set.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    regexes: tuple[str, ...] = ()
+    exact_case: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameTest:
+    """A server name of TLS: equal to `text`, or beginning or ending with it."""
+
+    kind: Literal["exact", "prefix", "suffix"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What can only be decided when the request is there; empty ones always hold.
+
+    `names` are asked for over TLS alone. `path` is a regular expression in nginx's syntax that
+    begins at the start of the path.
+    """
+
+    methods: tuple[str, ...] = ()
+    headers: tuple[HeaderTest, ...] = ()
+    names: tuple[NameTest, ...] = ()
+    plain_http: bool = False
+    path: str | None = None
+
+    @property
+    def always_hold(self) -> bool:
+        """Tell whether there is nothing to decide."""
+        return not (self.methods or self.headers or self.names or self.plain_http or self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An answer, and what a request needs for it."""
+
+    conditions: Conditions
     answer: Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualHost:
-    """What answers under a host, by path; `patterns` holds one pattern, or two to match both."""
+class PathNode:
+    """What answers a path and all below it (or, with `exact`, that path alone).
 
+    The first of `choices` whose conditions hold answers; where none does, the search goes on in
+    the table that `HostTable.otherwise` names.
+    """
+
+    path: str
+    exact: bool = False
+    choices: tuple[Choice, ...]
+
+    @property
+    def answer(self) -> Answer | None:
+        """Return what answers every request, None where that has to be decided or nothing does."""
+        if self.choices and self.choices[0].conditions.always_hold:
+            return self.choices[0].answer
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostTable:
+    """What answers under a host, by path.
+
+    `patterns` holds one pattern, or two to match both; `port` is set where the routes name one.
+    `key` names the table. A request that no path of the table answers goes to the table whose
+    key is `otherwise`; in the last one (None) no route matches.
+    """
+
+    key: str
     kind: HostKind
     patterns: tuple[str, ...]
-    scheme: Scheme
-    paths: tuple[PathAnswer, ...]
+    port: int | None = None
+    nodes: tuple[PathNode, ...]
+    otherwise: str | None
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Return all answers."""
+        return tuple(choice.answer for node in self.nodes for choice in node.choices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpsOnly:
-    """Hosts that are served over HTTPS alone; plain requests to them get *status*."""
+    """Tables that are served over HTTPS alone; plain requests to them get *status*."""
 
     status: int
-    patterns: tuple[str, ...]
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,13 +306,14 @@ class Plan:
     """Everything the output needs; below this, nothing can fail.
 
     `directives` are those to be written, by Kong's name of the block; what the plan itself
-    compiles, or the target cannot take, is not among them.
+    compiles, or the target cannot take, is not among them. `checks_utf8` tells that no route
+    matches a path that is not UTF-8.
     """
 
     features: Features
     listen: Mapping[str, ListenGroup]
     sni: SniPlan
-    hosts: tuple[VirtualHost, ...]
+    tables: tuple[HostTable, ...]
     https_only: tuple[HttpsOnly, ...]
     groups: tuple[UpstreamGroup, ...]
     common_tls: TlsPolicy | None
@@ -254,5 +326,11 @@ class Plan:
     headers: Headers
     keepalive: Keepalive
     trusted_ips: tuple[str, ...]
+    checks_utf8: bool
     logs: Mapping[str, str]
     log_level: str
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Return every answer of every table."""
+        return tuple(answer for table in self.tables for answer in table.answers)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from compiler.model.config import UpstreamTlsDefaults
     from compiler.model.diagnostic import Report
-    from compiler.model.plan import Features, VirtualHost
+    from compiler.model.plan import Features, HostTable
 
 _SECONDS_PER_CERTIFICATE = 180e-6
 _BYTES_PER_CERTIFICATE = 6_000
@@ -23,7 +23,7 @@ _BYTES_PER_CONTEXT = 25_000
 
 
 def plan_common_policy(
-    hosts: Iterable[VirtualHost], defaults: UpstreamTlsDefaults
+    tables: Iterable[HostTable], defaults: UpstreamTlsDefaults
 ) -> TlsPolicy | None:
     """Return the policy that all https locations inherit, None when there are none.
 
@@ -31,7 +31,7 @@ def plan_common_policy(
     with a policy of its own costs a TLS context (about 0.4 ms and 29 KB), so one that very many
     locations share takes its place.
     """
-    counts = Counter(_policies(hosts))
+    counts = Counter(_policies(tables))
     if not counts:
         return None
     own = TlsPolicy(
@@ -51,12 +51,12 @@ def plan_common_policy(
 
 
 def report_cost(
-    hosts: Iterable[VirtualHost], features: Features, version: tuple[int, ...], report: Report
+    tables: Iterable[HostTable], features: Features, version: tuple[int, ...], report: Report
 ) -> None:
     """Warn where every https location builds a TLS context of its own and that hurts."""
     if features.shares_upstream_tls:
         return
-    counts = Counter(_policies(hosts))
+    counts = Counter(_policies(tables))
     locations = sum(counts.values())
     certificates = sum(
         count * len(policy.trusted.certificates)
@@ -76,10 +76,9 @@ def report_cost(
         )
 
 
-def _policies(hosts: Iterable[VirtualHost]) -> Iterable[TlsPolicy]:
-    for host in hosts:
-        for path in host.paths:
-            answer = path.answer
+def _policies(tables: Iterable[HostTable]) -> Iterable[TlsPolicy]:
+    for table in tables:
+        for answer in table.answers:
             if isinstance(answer, Proxied) and answer.destination.tls is not None:
                 yield answer.destination.tls.policy
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from compiler.catalog import plan_rules as rules
 from compiler.catalog import tls_rules
@@ -11,9 +11,9 @@ from compiler.model.plan import Headers, Keepalive, ListenGroup, Plan
 from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
-from compiler.plan.plain_http import split_https_only
+from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
-from compiler.plan.routing import plan_hosts
+from compiler.plan.routing import plan_tables
 from compiler.plan.scale import LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.upstream_tls import POLICY_CAS
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.inputs import Inputs
-    from compiler.model.plan import Destination, Features, HttpsOnly
+    from compiler.model.plan import Destination, Features
     from compiler.model.settings import Settings
     from compiler.model.x509 import KeyPair
+    from compiler.router.patterns import Flavor
 
 HTTP_GROUPS = ("proxy", "admin", "admin_gui", "status")
 _LOGS = tuple(f"{group}_{kind}_log" for group in HTTP_GROUPS for kind in ("access", "error"))
@@ -49,25 +50,29 @@ def make_plan(
     features = features_of(inputs.nginx_version)
     listen = _listen_groups(config, self_signed)
     destinations = _destinations(config, features, inputs, report)
-    hosts, groups = plan_hosts(
-        config.entities.routes.values(), config.entities.services, destinations, report
+    flavor = cast("Flavor", settings.text("router_flavor") or "traditional_compatible")
+    tables, groups = plan_tables(
+        config.entities.routes.values(),
+        config.entities.services,
+        destinations,
+        flavor=flavor,
+        tls_listener=any(x.ssl for x in settings.listeners.get("proxy", ())),
+        report=report,
     )
-    https_only: tuple[HttpsOnly, ...] = ()
     headers = _headers(settings)
-    if not settings.items("trusted_ips") and not headers.debug:
-        # A trusted peer may have been asked over HTTPS; debug headers name the route.
-        hosts, https_only = split_https_only(hosts)
-    report_cost(hosts, features, inputs.nginx_version, report)
+    # A trusted peer may have been asked over HTTPS; debug headers name the route.
+    alike = not settings.items("trusted_ips") and not headers.debug
+    report_cost(tables, features, inputs.nginx_version, report)
     _report_policy_cas(config, destinations.values(), report)
     named = [d for d in destinations.values() if any(peer.resolve for peer in d.peers)]
     return Plan(
         features=features,
         listen=listen,
         sni=plan_sni(config, listen["proxy"].pairs if "proxy" in listen else ()),
-        hosts=hosts,
-        https_only=https_only,
+        tables=tables,
+        https_only=https_only_tables(tables) if alike else (),
         groups=groups,
-        common_tls=plan_common_policy(hosts, config.materials.upstream),
+        common_tls=plan_common_policy(tables, config.materials.upstream),
         resolvers=plan_resolvers(settings, named, inputs, report),
         directives=plan_directives(settings, inputs.target),
         dhparam=config.materials.dhparam,
@@ -77,6 +82,7 @@ def make_plan(
         headers=headers,
         keepalive=_keepalive(settings, len(groups)),
         trusted_ips=settings.items("trusted_ips"),
+        checks_utf8=flavor != "traditional",
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
     )

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from compiler.model.plan import HttpsOnly, NoRoute
+from compiler.model.plan import HttpsOnly
+from compiler.plan.hosts import EVERY_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from compiler.model.plan import VirtualHost
+    from compiler.model.plan import HostTable
+
+SECURE = frozenset({"https", "grpcs", "wss"})
+"""Protocols that a plain request is sent away from."""
 
 
-def split_https_only(
-    hosts: Sequence[VirtualHost],
-) -> tuple[tuple[VirtualHost, ...], tuple[HttpsOnly, ...]]:
-    """Return the hosts, those of HTTPS alone bound to HTTPS, and what plain requests get there.
+def https_only_tables(tables: Sequence[HostTable]) -> tuple[HttpsOnly, ...]:
+    """Return the tables that are served over HTTPS alone, by what plain requests get there.
 
-    A host is one of them when every path of it is answered, and by routes that all want https
-    and send plain requests away alike. One answer for all of them spares each path a condition.
+    A table is one of them when every path of it is answered, without a condition, by routes that
+    all want https and send plain requests away alike. One answer for all of them spares each
+    path a condition. One that others go on in is none: who comes from there was not sent away.
     """
-    if any(host.kind == "both-wildcards" for host in hosts):
-        # Their order among one another decides, on every socket.
-        return tuple(hosts), ()
-    kept: list[VirtualHost] = []
-    patterns: dict[int, list[str]] = {}
-    for host in hosts:
-        status = _status(host)
-        if status is None:
-            kept.append(host)
-        else:
-            kept.append(replace(host, scheme="https"))
-            patterns.setdefault(status, []).extend(host.patterns)
-    found = (HttpsOnly(status=s, patterns=tuple(sorted(p))) for s, p in sorted(patterns.items()))
-    return tuple(kept), tuple(found)
+    entered = {table.otherwise for table in tables} | {EVERY_HOST}
+    keys: dict[int, list[str]] = {}
+    for table in tables:
+        status = None if table.key in entered else _status(table)
+        if status is not None:
+            keys.setdefault(status, []).append(table.key)
+    return tuple(HttpsOnly(status=s, keys=tuple(sorted(k))) for s, k in sorted(keys.items()))
 
 
-def _status(host: VirtualHost) -> int | None:
-    """Return the one status for all plain requests to *host*, None where there is none."""
-    if host.kind == "default" or host.scheme != "any":
+def _status(table: HostTable) -> int | None:
+    """Return the one status for all plain requests to *table*, None where there is none."""
+    if not any(node.path == "/" for node in table.nodes):
         return None
     statuses = set()
-    for path in host.paths:
-        answer = path.answer
-        if isinstance(answer, NoRoute) or "http" in answer.route.protocols:
+    for node in table.nodes:
+        answer = node.answer
+        if answer is None or not SECURE.issuperset(answer.route.protocols):
             return None
         statuses.add(answer.route.https_redirect_status_code)
     return statuses.pop() if len(statuses) == 1 else None

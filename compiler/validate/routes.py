@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from compiler.model.entities import Route, Service, Upstream
     from compiler.model.place import Place
 
-_CONDITIONS = ("methods", "headers", "snis", "sources", "destinations", "expression")
 _HTTP = frozenset({"http", "https"})
-_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+_FLAVORS = frozenset({"traditional_compatible", "traditional"})
 _KEPT = re.compile(r"%(?:2[1467-9A-CF]|3[ABD]|40|5[BD])", re.IGNORECASE)
 """Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape."""
 
@@ -28,7 +27,7 @@ def check_routes(config: Config, report: Report) -> None:
     """Report what is asked for and not compiled, route by route."""
     services = config.entities.services
     flavor = config.settings.text("router_flavor")
-    if config.entities.routes and flavor != "traditional_compatible":
+    if config.entities.routes and flavor not in _FLAVORS:
         place = place_of(config.settings.origin("router_flavor"))
         report.add(rules.ROUTER_FLAVOR, place, flavor=flavor)
     for route in config.entities.routes.values():
@@ -47,15 +46,6 @@ def check_routes(config: Config, report: Report) -> None:
 
 
 def _check_route(route: Route, config: Config, report: Report) -> None:
-    for name in _CONDITIONS:
-        if getattr(route, name):
-            report.add(
-                rules.ROUTE_CONDITION,
-                route.source.place(name),
-                entity=route.ref,
-                route=route.label,
-                condition=name,
-            )
     for protocol in route.protocols:
         if protocol not in _HTTP:
             report.add(
@@ -67,15 +57,6 @@ def _check_route(route: Route, config: Config, report: Report) -> None:
             )
     for index, path in enumerate(route.paths):
         _check_path(route, path, _item(route, "paths", index), report)
-    for index, host in enumerate(route.hosts):
-        if ":" in host:
-            report.add(
-                rules.ROUTE_HOST_PORT,
-                _item(route, "hosts", index),
-                entity=route.ref,
-                route=route.label,
-                host=host,
-            )
     listeners = config.settings.listeners.get("proxy", ())
     if route.protocols == ("https",) and listeners and not any(x.ssl for x in listeners):
         report.add(
@@ -95,22 +76,6 @@ def _item(route: Route, field: str, index: int) -> Place:
 
 
 def _check_path(route: Route, path: str, place: Place, report: Report) -> None:
-    reason = None
-    if path.startswith("~"):
-        reason = "is a regular expression"
-    elif _ENCODED.search(path):
-        reason = "holds percent-encoding, which nginx decodes before it compares"
-    elif "\0" in path:
-        reason = "holds a NUL"
-    if reason is not None:
-        report.add(
-            rules.ROUTE_PATH,
-            place,
-            entity=route.ref,
-            route=route.label,
-            path=path[:200],
-            reason=reason,
-        )
     # Twice: each character may need a backslash where the path is stripped.
     length = 2 * len(path.encode("utf-8", "surrogateescape"))
     if length > _WORD_LIMIT - 100:

@@ -1,0 +1,182 @@
+"""Paths at which a request's method, headers or server name decide: a map, then a location."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from compiler.lower.paths import KONG_PATH
+from compiler.model.nginx import Map
+from compiler.model.plan import NoService
+from compiler.model.words import Expression, Literal, expression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compiler.model.plan import (
+        Answer,
+        Choice,
+        Conditions,
+        HeaderTest,
+        HostTable,
+        NameTest,
+        PathNode,
+    )
+
+NO_ROUTE = "no-route"
+ROUTE = "route="
+
+_ANY = r"[^\n]*"
+_SCHEME = "$scheme:$ssl_server_name"
+
+
+class Dispatcher:
+    """Turns choices into maps; keeps those, and the answers that they lead to."""
+
+    def __init__(self) -> None:
+        self.targets: dict[str, Answer] = {}
+        self._maps: dict[str, Map] = {}
+        self._tests: dict[str, Map] = {}
+
+    @property
+    def maps(self) -> tuple[Map, ...]:
+        """Return the maps by name, so that one more moves no other."""
+        tests = sorted(self._tests.items())
+        return tuple(found for _, found in (*tests, *sorted(self._maps.items())))
+
+    def key(self, table: HostTable, node: PathNode) -> Expression:
+        """Return what the location of the answer begins with: a variable, or a fixed text."""
+        otherwise = expression(NO_ROUTE if table.otherwise is None else table.otherwise)
+        if not node.choices:
+            return otherwise
+        entries = [(choice, self._target(choice.answer)) for choice in node.choices]
+        if entries[-1][0].conditions.always_hold:
+            otherwise = expression(entries.pop()[1])
+        variable = f"$route_at_{_digest(table.key, node.path, '=' if node.exact else '')}"
+        self._maps[variable] = self._map(table, node, variable, entries, otherwise)
+        return Expression(variable)
+
+    def _target(self, answer: Answer) -> str:
+        key = f"{ROUTE}{target_name(answer)}"
+        self.targets.setdefault(key, answer)
+        return key
+
+    def _map(
+        self,
+        table: HostTable,
+        node: PathNode,
+        variable: str,
+        entries: list[tuple[Choice, str]],
+        otherwise: Expression,
+    ) -> Map:
+        conditions = [choice.conditions for choice, _ in entries]
+        source, keys = self._compared(conditions)
+        where = "every host" if table.key == "*" else table.key
+        by = ", ".join(dict.fromkeys(word for c in conditions for word in _kinds(c)))
+        return Map(
+            why=f"{where}, {node.path}: decided by {by}",
+            source=Expression(source),
+            variable=variable,
+            default=otherwise,
+            entries=tuple(
+                (Literal(key), expression(target))
+                for key, (_, target) in zip(keys, entries, strict=True)
+            ),
+        )
+
+    def _compared(self, conditions: list[Conditions]) -> tuple[str, list[str]]:
+        """Return what the map looks at, and the pattern of each of *conditions* there."""
+        kinds = {word for c in conditions for word in _kinds(c)}
+        if kinds == {"path"}:
+            return str(KONG_PATH), [f"~^{c.path}" for c in conditions]
+        fields = [list(self._fields(c)) for c in conditions]
+        sources = list(dict.fromkeys(source for found in fields for source, _ in found))
+        patterns = []
+        for found in fields:
+            by_source = dict(found)
+            parts = [by_source.get(source, _ANY) for source in sources]
+            patterns.append("~^" + r"\n".join(parts) + "$")
+        return "\n".join(sources), patterns
+
+    def _fields(self, conditions: Conditions) -> Iterator[tuple[str, str]]:
+        """Yield what is compared for *conditions*, and with which pattern."""
+        if conditions.methods:
+            yield "$request_method", f"(?:{'|'.join(map(re.escape, conditions.methods))})"
+        if conditions.plain_http:
+            yield _SCHEME, f"http:{_ANY}"
+        elif conditions.names:
+            yield _SCHEME, f"(?:http:{_ANY}|https:{_names(conditions.names)})"
+        for header in conditions.headers:
+            if header.regexes:
+                yield self._header_test(header), "1"
+            else:
+                yield f"$http_{header.name}", _listed(header.values)
+        if conditions.path is not None:
+            yield self._path_test(conditions.path), "1"
+
+    def _header_test(self, header: HeaderTest) -> str:
+        tilde = "~" if header.exact_case else "~*"
+        entries = [f"{tilde}{regex}" for regex in header.regexes]
+        if header.values:
+            entries.append(f"~^{_listed(header.values)}$")
+        return self._test(f"header {header.name}", f"$http_{header.name}", tuple(entries))
+
+    def _path_test(self, regex: str) -> str:
+        return self._test("the path", str(KONG_PATH), (f"~^{regex}",))
+
+    def _test(self, what: str, source: str, entries: tuple[str, ...]) -> str:
+        variable = f"$matches_{_digest(source, *entries)}"
+        self._tests[variable] = Map(
+            why=f"whether {what} matches a regular expression",
+            source=Expression(source),
+            variable=variable,
+            default=Literal("0"),
+            entries=tuple((Literal(entry), Literal("1")) for entry in entries),
+        )
+        return variable
+
+
+def target_name(answer: Answer) -> str:
+    """Return a name for the location of *answer*: of its route and what else makes it different."""
+    route = answer.route
+    if isinstance(answer, NoService):
+        return route.label
+    name = route.label
+    if len(route.paths) > 1:
+        name += f".{_digest(answer.path or '', answer.regex or '')}"
+    if answer.tls_name is not None and route.preserve_host:
+        name += f"@{answer.tls_name}"
+    return name
+
+
+def _kinds(conditions: Conditions) -> Iterator[str]:
+    if conditions.methods:
+        yield "method"
+    if conditions.plain_http:
+        yield "scheme"
+    if conditions.names:
+        yield "server name"
+    for header in conditions.headers:
+        yield f"header {header.name}"
+    if conditions.path is not None:
+        yield "path"
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    """Return a pattern for one of *values*, alone or in a list (nginx joins repeated headers)."""
+    either = "|".join(map(re.escape, values))
+    return rf"(?:{_ANY}, )?(?i:{either})(?:, {_ANY})?"
+
+
+def _names(names: tuple[NameTest, ...]) -> str:
+    parts = []
+    for name in names:
+        text = re.escape(name.text)
+        around = {"exact": text, "suffix": f"{_ANY}{text}", "prefix": f"{text}{_ANY}"}
+        parts.append(around[name.kind])
+    return f"(?i:{'|'.join(parts)})"
+
+
+def _digest(*parts: str) -> str:
+    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:8]

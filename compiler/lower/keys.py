@@ -1,0 +1,117 @@
+"""Which table of locations a request is looked up in: by its Host, and by its port where asked."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from compiler.model.nginx import Map
+from compiler.model.words import Expression, Literal, expression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from compiler.model.plan import HostTable, Plan
+
+EVERY_HOST = "*"
+HTTPS_ONLY = "https-only="
+ERROR = "error="
+LOCATION_KEY = Expression("$location_key")
+
+
+def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
+    """Return the maps that lead from a request to the beginning of its location's name."""
+    names = [table for table in plan.tables if table.port is None and table.kind != "default"]
+    ports = [table for table in plan.tables if table.port is not None]
+    known = "$host_name_key" if ports else "$host_key"
+    maps = [_by_name(names, known)]
+    if ports:
+        maps += [_request_port(), _by_port(ports, known)]
+    key = "$host_key"
+    if plan.https_only:
+        key = "$scheme_key"
+        maps += _by_scheme(plan)
+    maps.append(
+        Map(
+            why="where a request is looked up; an error of nginx's own is told as Kong would",
+            source=Expression("$status"),
+            variable=str(LOCATION_KEY),
+            default=Expression(f"{ERROR}$error_format"),
+            entries=((Literal("000"), Expression(f"{key}$kong_path")),),
+            options=("volatile",),
+        )
+    )
+    return tuple(maps)
+
+
+def _by_name(tables: Iterable[HostTable], variable: str) -> Map:
+    found = list(tables)
+    # nginx tries all prefix wildcards before all suffix wildcards, which hides hosts that match
+    # one of each; regular expressions are tried in the order they are written.
+    as_regex = any(table.kind == "both-wildcards" for table in found)
+    return Map(
+        why="the table of a host: its own, that of a wildcard, or that of all hosts",
+        source=Expression("$host"),
+        variable=variable,
+        default=Literal(EVERY_HOST),
+        entries=tuple(
+            (Literal(_host_pattern(table, as_regex=as_regex)), expression(table.key))
+            for table in found
+        ),
+        options=("hostnames",),
+    )
+
+
+def _host_pattern(table: HostTable, *, as_regex: bool) -> str:
+    if table.kind == "exact" or not as_regex:
+        return table.patterns[0]
+    return "~^" + _regex(table.patterns)
+
+
+def _regex(patterns: tuple[str, ...]) -> str:
+    """Return a regular expression for hosts that match one wildcard, or a prefix and a suffix."""
+    ends = "".join(rf".+{re.escape(p[1:])}$" for p in patterns if p.startswith("*"))
+    begins = "".join(rf"{re.escape(p[:-1])}." for p in patterns if p.endswith("*"))
+    return f"(?={begins}){ends}" if begins and ends else begins or ends
+
+
+def _request_port() -> Map:
+    return Map(
+        why="the port that the client asked for, else that of the connection",
+        source=Expression("$http_host"),
+        variable="$request_port",
+        default=Expression("$server_port"),
+        entries=((Literal(r"~:(?<host_port>\d+)$"), Expression("$host_port")),),
+    )
+
+
+def _by_port(tables: Iterable[HostTable], known: str) -> Map:
+    return Map(
+        why="hosts that routes name with a port",
+        source=Expression(f"{known}:$request_port"),
+        variable="$host_key",
+        default=Expression(known),
+        entries=tuple((Literal(table.key), expression(table.key)) for table in tables),
+    )
+
+
+def _by_scheme(plan: Plan) -> list[Map]:
+    plain = Map(
+        why="hosts that are served over HTTPS alone, when asked without",
+        source=Expression("$host_key"),
+        variable="$plain_http_key",
+        default=Expression("$host_key"),
+        entries=tuple(
+            (Literal(key), Literal(f"{HTTPS_ONLY}{found.status}"))
+            for found in plan.https_only
+            for key in found.keys
+        ),
+    )
+    choice = Map(
+        why="the table, as far as it depends on what the client used",
+        source=Expression("$needs_https"),
+        variable="$scheme_key",
+        default=Expression("$host_key"),
+        entries=((Literal("1"), Expression("$plain_http_key")),),
+    )
+    return [plain, choice]
