@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from compiler.model.uri_path import decode_escape, normalize_path
 from compiler.resolve.regex_syntax import regex_problem
 
-_RESERVED = frozenset(b"!*'();:@&=+$,/?%#[]")
 _REGEX_META = frozenset(b".^-{}\\|")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
@@ -44,16 +44,6 @@ def route_path_problem(text: str, *, compat: bool) -> str | None:
     return None
 
 
-def normalize_path(text: str) -> str:
-    """Return *text* decoded (but for reserved characters), without ``//`` and dot segments."""
-    if "%" in text:
-        raw = _ESCAPE.sub(_decode, text.encode("utf-8", "surrogateescape"))
-        text = raw.decode("utf-8", "surrogateescape")
-    if "." not in text and "//" not in text:
-        return text
-    return _without_dot_segments(text)
-
-
 def migrate_path(text: str) -> str:
     """Return what the path *text* of format 1.1 or 2.1 is called in format 3.0.
 
@@ -70,26 +60,6 @@ def _escape_problem(text: str) -> str | None:
     return None if bad is None else f"the path {text!r} has a bad percent-encoding: {bad[0]!r}"
 
 
-def _decode(match: re.Match[bytes]) -> bytes:
-    code = int(match[1], 16)
-    return match[0].upper() if code in _RESERVED else bytes([code])
-
-
 def _decode_in_regex(match: re.Match[bytes]) -> bytes:
-    decoded = _decode(match)
+    decoded = decode_escape(match)
     return b"\\" + decoded if len(decoded) == 1 and decoded[0] in _REGEX_META else decoded
-
-
-def _without_dot_segments(text: str) -> str:
-    kept: list[str] = []
-    segments = text.split("/")
-    last = len(segments) - 1
-    for index, segment in enumerate(segments[1:], start=1):
-        if segment == "..":
-            del kept[-1:]
-        elif segment not in {"", "."}:
-            kept.append(segment)
-            continue
-        if index == last:
-            kept.append("")
-    return "/" + "/".join(kept)

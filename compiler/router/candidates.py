@@ -85,7 +85,7 @@ def _of_route(route: Route, flavor: Flavor) -> Iterator[Candidate]:
             headers=tuple(
                 header_condition(name, values, flavor) for name, values in route.headers.items()
             ),
-            snis=tuple(map(sni_pattern, route.snis)),
+            snis=tuple(sni_pattern(sni, flavor) for sni in route.snis),
             protocols=frozenset(route.protocols),
             sources=tuple(map(peer_pattern, route.sources)),
             destinations=tuple(map(peer_pattern, route.destinations)),

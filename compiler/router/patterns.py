@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,8 @@ Flavor = Literal["traditional_compatible", "traditional", "expressions"]
 NamePatternKind = Literal["exact", "prefix", "suffix"]
 """How a name is compared: as a whole, its beginning (``x.*``) or its end (``*.x``)."""
 
+# A trailing dot does no harm to a number of Lua's.
+_PORT = re.compile(r"([0-9]{1,9})\.?")
 _REGEX_MARK = "~*"
 
 
@@ -83,14 +86,15 @@ def host_pattern(text: str) -> HostPattern:
 def split_host_port(text: str) -> tuple[str, int | None]:
     """Split ``host:port`` at the first colon; without a numeric port all of it is the host."""
     name, _, port = text.partition(":")
-    if port.isascii() and port.isdigit():
-        return name, int(port)
-    return text, None
+    found = _PORT.fullmatch(port)
+    return (text, None) if found is None else (name, int(found[1]))
 
 
-def sni_pattern(text: str) -> SniPattern:
-    """Return the pattern that an entry of `snis` means."""
+def sni_pattern(text: str, flavor: Flavor) -> SniPattern:
+    """Return the pattern that an entry of `snis` means; flavor traditional has no wildcards."""
     name = text.lower()
+    if flavor == "traditional":
+        return SniPattern("exact", name.removesuffix(".") if len(name) > 1 else name)
     if name.endswith("*") and not name.startswith("*"):
         return SniPattern("prefix", name[:-1])
     if len(name) > 1:

@@ -18,11 +18,12 @@ STREAM_PROTOCOLS = frozenset({"tcp", "tls", "tls_passthrough", "udp"})
 
 _WORD = (1 << 64) - 1
 _EXPRESSION_BITS = 0xFF << 56
-_WEIGHT_SHIFT = 61
+_STREAM_SNI_BIT = 1 << 61
 _PLAIN_HOSTS_BIT = 1 << 60
-_HEADERS_SHIFT = 52
-_MAX_HEADERS = 255
 _REGEX_BIT = 1 << 51
+_WEIGHT_SHIFT = 29
+_HEADERS_SHIFT = 20
+_MAX_HEADERS = 255
 _REGEX_PRIORITY_SHIFT = 19
 _MAX_LENGTH = 0x7FFFF
 
@@ -50,19 +51,25 @@ def is_stream(protocols: Iterable[str]) -> bool:
 
 
 def compatible_rank(route: Route, path: str | None) -> tuple[float, ...]:
-    """Return the 64-bit priority of the part of *route* that holds *path*."""
+    """Return the 64-bit priority of the part of *route* that holds *path*.
+
+    Kong documents the number of attributes as what counts most. Its code means to shift that
+    number (as the number of headers and `regex_priority`) into the upper half of the word, but
+    shifts in 32 bits: plain hosts and regular expressions come before it, until it is 4 or more
+    and its sign fills the upper half.
+    """
     if route.expression is not None:
         return (_EXPRESSION_BITS | (route.priority or 0),)
     if is_stream(route.protocols):
         return (_stream_rank(route),)
     is_regex = path is not None and path.startswith("~")
-    rank = _weight(route) << _WEIGHT_SHIFT
+    rank = _shifted(_weight(route), _WEIGHT_SHIFT)
+    rank |= _shifted(min(len(route.headers), _MAX_HEADERS), _HEADERS_SHIFT)
     if route.hosts and not _has_wildcard(route):
         rank |= _PLAIN_HOSTS_BIT
-    rank |= min(len(route.headers), _MAX_HEADERS) << _HEADERS_SHIFT
     if is_regex:
-        # A negative regex_priority sets all bits above its own: it outranks everything.
-        rank |= _REGEX_BIT | (route.regex_priority << _REGEX_PRIORITY_SHIFT) & _WORD
+        # A negative regex_priority outranks everything.
+        rank |= _REGEX_BIT | _shifted(route.regex_priority, _REGEX_PRIORITY_SHIFT)
     elif path is not None:
         rank |= byte_length(path) & _MAX_LENGTH
     return (rank,)
@@ -80,6 +87,12 @@ def traditional_rank(route: Route, path: str | None) -> tuple[float, ...]:
         # The older one wins. A route without a time of its own was made when it was loaded.
         -(math.inf if route.created_at is None else route.created_at),
     )
+
+
+def _shifted(number: int, bits: int) -> int:
+    """Return *number* shifted as a signed number of 32 bits, which is then one of 64."""
+    low = (number << bits) & 0xFFFFFFFF
+    return low | (_WORD ^ 0xFFFFFFFF) if low >> 31 else low
 
 
 def byte_length(text: str) -> int:
@@ -111,7 +124,7 @@ def _has_wildcard(route: Route) -> bool:
 def _stream_rank(route: Route) -> int:
     """SNI beats sources or destinations; sources with destinations are worth as much as SNI."""
     both = route.sources and route.destinations
-    rank = 1 << _WEIGHT_SHIFT if route.snis or both else 0
+    rank = _STREAM_SNI_BIT if route.snis or both else 0
     return rank | _peer_bits(route.sources) << _SOURCE_SHIFT | _peer_bits(route.destinations)
 
 

@@ -1,0 +1,160 @@
+"""Which candidate a request matches: the first one, in order, whose conditions all hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from compiler.router import path_regex
+from compiler.router.path_regex import PathMatch
+from compiler.router.traditional_hosts import host_matches as traditional_host_matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from compiler.router.candidates import Candidate
+    from compiler.router.patterns import HeaderCondition, HostPattern, SniPattern
+    from compiler.router.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The candidate that won, and how.
+
+    *path* is what of the request's path matched (None if the candidate has no path), *captures*
+    what groups of a regular expression hold, by number and by name.
+    """
+
+    candidate: Candidate
+    path: str | None
+    captures: Mapping[str, str] = field(default_factory=dict)
+
+
+def match(candidates: Sequence[Candidate], request: Request) -> Match | None:
+    """Return the first match among *candidates* (best first), or None."""
+    if _is_unreadable(candidates, request):
+        return None
+    for candidate in candidates:
+        found = match_candidate(candidate, request)
+        if found is not None:
+            return found
+    return None
+
+
+def match_candidate(candidate: Candidate, request: Request) -> Match | None:
+    """Return how *candidate* matches *request*, or None."""
+    if candidate.subsystem != request.subsystem:
+        return None
+    if not all(check(candidate, request) for check in CHECKS.values()):
+        return None
+    found = _match_path(candidate, request)
+    return None if found is None else Match(candidate, found.text, found.captures)
+
+
+def _match_path(candidate: Candidate, request: Request) -> PathMatch | None:
+    path = request.path
+    if candidate.regex is not None:
+        return path_regex.match(candidate.regex, path, candidate.flavor)
+    if candidate.path is None:
+        return PathMatch(None, {})
+    return PathMatch(candidate.path, {}) if path.startswith(candidate.path) else None
+
+
+def _matches_host(candidate: Candidate, request: Request) -> bool:
+    if not candidate.hosts:
+        return True
+    if candidate.flavor == "traditional":
+        return any(traditional_host_matches(pattern, request) for pattern in candidate.hosts)
+    return any(_host_matches(pattern, request) for pattern in candidate.hosts)
+
+
+def _host_matches(pattern: HostPattern, request: Request) -> bool:
+    name = request.host_name
+    if name is None or (pattern.port is not None and pattern.port != request.host_port):
+        return False
+    return name_matches(pattern, name)
+
+
+def name_matches(pattern: HostPattern | SniPattern, name: str) -> bool:
+    """Whether *name*, lower-cased, is what *pattern* means; wildcards cover any depth."""
+    if pattern.kind == "prefix":
+        return name.startswith(pattern.text)
+    if pattern.kind == "suffix":
+        return name.endswith(pattern.text)
+    return name == pattern.text
+
+
+def _matches_method(candidate: Candidate, request: Request) -> bool:
+    return not candidate.methods or request.method in candidate.methods
+
+
+def _matches_headers(candidate: Candidate, request: Request) -> bool:
+    return all(
+        _header_matches(condition, request, candidate.flavor == "traditional")
+        for condition in candidate.headers
+    )
+
+
+def _header_matches(condition: HeaderCondition, request: Request, traditional: bool) -> bool:  # noqa: FBT001
+    return any(
+        value.lower() in condition.values
+        or any(
+            path_regex.finds(regex, value.lower(), traditional=traditional)
+            for regex in condition.regexes
+        )
+        for value in request.header(condition.name)
+    )
+
+
+def _matches_sni(candidate: Candidate, request: Request) -> bool:
+    if not candidate.snis:
+        return True
+    # Without TLS there is no SNI; such requests match all the same.
+    if not request.is_tls and not (candidate.flavor == "traditional" and request.scheme != "http"):
+        return True
+    name = request.sni
+    return name is not None and any(name_matches(sni, name.lower()) for sni in candidate.snis)
+
+
+def _matches_source(candidate: Candidate, request: Request) -> bool:
+    return not candidate.sources or any(
+        peer.matches(request.source, request.source_port) for peer in candidate.sources
+    )
+
+
+def _matches_destination(candidate: Candidate, request: Request) -> bool:
+    return not candidate.destinations or any(
+        peer.matches(request.destination, request.port) for peer in candidate.destinations
+    )
+
+
+CHECKS = {
+    "hosts": _matches_host,
+    "headers": _matches_headers,
+    "methods": _matches_method,
+    "snis": _matches_sni,
+    "sources": _matches_source,
+    "destinations": _matches_destination,
+}
+"""Whether a candidate's conditions of each kind hold, but for the path."""
+
+
+def _is_unreadable(candidates: Iterable[Candidate], request: Request) -> bool:
+    """Whether the router refuses the request: a value that it has to compare is no UTF-8."""
+    compared: set[str | None] = set()
+    for candidate in candidates:
+        if candidate.flavor == "traditional":
+            return False
+        if candidate.path is not None or candidate.regex is not None:
+            compared.add(request.path)
+        if candidate.hosts:
+            compared.add(request.host)
+        if candidate.snis:
+            compared.add(request.sni)
+        for condition in candidate.headers:
+            compared.update(request.header(condition.name))
+    return any(value is not None and not _is_utf8(value) for value in compared)
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
