@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from compiler.router import path_regex
 from compiler.router.path_regex import PathMatch
-from compiler.router.traditional_hosts import host_matches as traditional_host_matches
+from compiler.router import path_regex, traditional
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +33,8 @@ def match(candidates: Sequence[Candidate], request: Request) -> Match | None:
     """Return the first match among *candidates* (best first), or None."""
     if _is_unreadable(candidates, request):
         return None
+    if candidates and candidates[0].flavor == "traditional":
+        candidates = traditional.reachable(candidates, request, CHECKS)
     for candidate in candidates:
         found = match_candidate(candidate, request)
         if found is not None:
@@ -51,6 +52,10 @@ def match_candidate(candidate: Candidate, request: Request) -> Match | None:
     return None if found is None else Match(candidate, found.text, found.captures)
 
 
+def _matches_path(candidate: Candidate, request: Request) -> bool:
+    return _match_path(candidate, request) is not None
+
+
 def _match_path(candidate: Candidate, request: Request) -> PathMatch | None:
     path = request.path
     if candidate.regex is not None:
@@ -64,7 +69,7 @@ def _matches_host(candidate: Candidate, request: Request) -> bool:
     if not candidate.hosts:
         return True
     if candidate.flavor == "traditional":
-        return any(traditional_host_matches(pattern, request) for pattern in candidate.hosts)
+        return any(traditional.host_matches(pattern, request) for pattern in candidate.hosts)
     return any(_host_matches(pattern, request) for pattern in candidate.hosts)
 
 
@@ -129,6 +134,7 @@ def _matches_destination(candidate: Candidate, request: Request) -> bool:
 
 
 CHECKS = {
+    "paths": _matches_path,
     "hosts": _matches_host,
     "headers": _matches_headers,
     "methods": _matches_method,
@@ -136,7 +142,7 @@ CHECKS = {
     "sources": _matches_source,
     "destinations": _matches_destination,
 }
-"""Whether a candidate's conditions of each kind hold, but for the path."""
+"""Whether a candidate's conditions of each kind hold."""
 
 
 def _is_unreadable(candidates: Iterable[Candidate], request: Request) -> bool:

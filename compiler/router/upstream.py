@@ -57,9 +57,7 @@ def upstream_host(
         return client
     if host_header is not None:
         return host_header
-    if request.subsystem == "stream":
-        return f"{service.host}:{service.port}"
-    if service.port == _DEFAULT_PORTS.get(service.protocol, service.port):
+    if service.port == _DEFAULT_PORTS.get(service.protocol):
         return service.host
     return f"{service.host}:{service.port}"
 
