@@ -123,13 +123,14 @@ def test_one_more_service_changes_only_its_own_lines(kind: str, blocks: int, num
     certificates = found.pop("conf/certificates.conf")
     assert [line for line in certificates if mark in line] == certificates
     assert len(certificates) == 2
+    keys = found.pop("conf/routing.conf")
+    assert [line for line in keys if mark in line] == keys
+    assert len(keys) == (2 if kind == "hosts" else 0)
     lines = found.pop("nginx.conf")
     assert not any(found.values())
     text = "\n".join(lines)
-    opened = ("    upstream ", "    server {", "        location ")
-    assert (
-        sum(line[1:].startswith(opened[: 2 if kind == "hosts" else 3]) for line in lines) == blocks
-    )
+    opened = ("    upstream ", "        location ")
+    assert sum(line[1:].startswith(opened) for line in lines) == blocks
     assert text.count(mark) >= blocks
     assert len(lines) < 50
 

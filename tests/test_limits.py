@@ -15,24 +15,32 @@ if TYPE_CHECKING:
     from support.compiling import Outcome
 
 
-def gateway(hosts: int, paths: int) -> dict[str, Any]:
+def gateway(hosts: int, paths: int, **fields: Any) -> dict[str, Any]:
     """Return a gateway of https routes: some with a host, some with none."""
     with_host = [{"name": f"h{n}", "hosts": [f"h{n}.example.com"]} for n in range(hosts)]
-    hostless = [{"name": f"p{n}", "paths": [f"/p{n}"]} for n in range(paths)]
+    hostless = [{"name": f"p{n}", "paths": [f"/p{n}"], **fields} for n in range(paths)]
     service = {"name": "s", "url": "https://192.0.2.1/", "routes": with_host + hostless}
     return {"_format_version": "3.0", "services": [service]}
 
 
-def compiled(hosts: int, paths: int) -> Outcome:
-    return compile_texts(gateway(hosts, paths), "", nginx_version=(1, 22, 1))
+def compiled(hosts: int, paths: int, **fields: Any) -> Outcome:
+    return compile_texts(gateway(hosts, paths, **fields), "", nginx_version=(1, 22, 1))
 
 
 def test_too_many_locations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routing, "LOCATION_LIMIT", 30)
-    assert "K355" not in compiled(1, 5).codes
-    found = compiled(10, 5)
+    # Routes with more attributes than those of each host win there, so they stand there too.
+    assert "K355" not in compiled(1, 5, methods=["GET"]).codes
+    found = compiled(10, 5, methods=["GET"])
     assert "K355" in found.codes
     assert found.compiled is None
+
+
+def test_hosts_share_the_routes_that_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "LOCATION_LIMIT", 30)
+    found = compiled(10, 15)
+    assert found.conf.count("location */p") == 15
+    assert found.conf.count("location h") == 10
 
 
 def test_costly_contexts_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

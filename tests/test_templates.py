@@ -88,9 +88,9 @@ def test_a_template_is_short(name: str) -> None:
 
 def test_every_block_has_a_macro() -> None:
     macros = {macro.name for name in TEMPLATES for macro in parsed(name).find_all(nodes.Macro)}
-    # A location is printed inside its server and a peer inside its upstream, a simple directive by
-    # a filter; the others are no blocks.
-    inside = {"Location", "UpstreamServer", "Simple", "Main", "Source", "OutputFile"}
+    # A location and its conditions are printed inside its server and a peer inside its upstream, a
+    # simple directive by a filter; the others are no blocks.
+    inside = {"Location", "If", "UpstreamServer", "Simple", "Main", "Source", "OutputFile"}
     names = {
         name
         for name, member in inspect.getmembers(nginx, inspect.isclass)

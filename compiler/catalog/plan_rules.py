@@ -36,6 +36,16 @@ ROUTE_REGEX = Rule(
     message="route {route}: the regular expression {regex} {reason}",
     hint="write it without that, or keep this route on Kong",
 )
+ROUTE_REGEX_ASCII = Rule(
+    code="K346",
+    name="route-regex-ascii-only",
+    severity=Severity.WARNING,
+    message=(
+        "route {route}: in the regular expression {regex}, \\w, \\d, \\s, \\b, \\p or ignored "
+        "letter case mean ASCII alone; Kong takes letters and digits of all scripts for them"
+    ),
+    hint="nothing to do where paths are ASCII; else write the characters that are meant",
+)
 ROUTE_EXPRESSION = Rule(
     code="K345",
     name="route-expression-not-compiled",
@@ -44,7 +54,7 @@ ROUTE_EXPRESSION = Rule(
     hint="write it with fields that can be decided, or keep this route on Kong",
 )
 ROUTE_PROTOCOL = Rule(
-    code="K346",
+    code="K369",
     name="route-protocol-not-compiled",
     severity=Severity.ERROR,
     message="route {route} has the protocol {protocol}, which is not compiled yet",
@@ -220,7 +230,8 @@ DIRECTIVE_IGNORED = Rule(
 )
 
 RULES = (
-    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_HEADER, ROUTE_REGEX, ROUTE_EXPRESSION,
+    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_HEADER, ROUTE_REGEX, ROUTE_REGEX_ASCII,
+    ROUTE_EXPRESSION,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,

@@ -103,9 +103,7 @@ class Dispatcher:
         """Yield what is compared for *conditions*, and with which pattern."""
         if conditions.methods:
             yield "$request_method", f"(?:{'|'.join(map(re.escape, conditions.methods))})"
-        if conditions.plain_http:
-            yield _SCHEME, f"http:{_ANY}"
-        elif conditions.names:
+        if conditions.names:
             yield _SCHEME, f"(?:http:{_ANY}|https:{_names(conditions.names)})"
         for header in conditions.headers:
             if header.regexes:
@@ -153,8 +151,6 @@ def target_name(answer: Answer) -> str:
 def _kinds(conditions: Conditions) -> Iterator[str]:
     if conditions.methods:
         yield "method"
-    if conditions.plain_http:
-        yield "scheme"
     if conditions.names:
         yield "server name"
     for header in conditions.headers:

@@ -17,6 +17,7 @@ EVERY_HOST = "*"
 HTTPS_ONLY = "https-only="
 ERROR = "error="
 LOCATION_KEY = Expression("$location_key")
+CONNECTION_PORT = Expression("$connection_port")
 
 
 def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
@@ -24,9 +25,9 @@ def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
     names = [table for table in plan.tables if table.port is None and table.kind != "default"]
     ports = [table for table in plan.tables if table.port is not None]
     known = "$host_name_key" if ports else "$host_key"
-    maps = [_by_name(names, known)]
+    maps = [_by_name(names, known), _connection_port(plan)]
     if ports:
-        maps += [_request_port(), _by_port(ports, known)]
+        maps += [_asked_port(), _by_port(ports, known)]
     key = "$host_key"
     if plan.https_only:
         key = "$scheme_key"
@@ -75,20 +76,30 @@ def _regex(patterns: tuple[str, ...]) -> str:
     return f"(?={begins}){ends}" if begins and ends else begins or ends
 
 
-def _request_port() -> Map:
+def _asked_port() -> Map:
     return Map(
         why="the port that the client asked for, else that of the connection",
         source=Expression("$http_host"),
-        variable="$request_port",
-        default=Expression("$server_port"),
+        variable="$asked_port",
+        default=CONNECTION_PORT,
         entries=((Literal(r"~:(?<host_port>\d+)$"), Expression("$host_port")),),
+    )
+
+
+def _connection_port(plan: Plan) -> Map:
+    return Map(
+        why="the port that the client connected to (port_maps)",
+        source=Expression("$server_port"),
+        variable=str(CONNECTION_PORT),
+        default=Expression("$server_port"),
+        entries=tuple((Literal(port), Literal(outer)) for port, outer in plan.port_maps),
     )
 
 
 def _by_port(tables: Iterable[HostTable], known: str) -> Map:
     return Map(
         why="hosts that routes name with a port",
-        source=Expression(f"{known}:$request_port"),
+        source=Expression(f"{known}:$asked_port"),
         variable="$host_key",
         default=Expression(known),
         entries=tuple((Literal(table.key), expression(table.key)) for table in tables),

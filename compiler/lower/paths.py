@@ -31,6 +31,11 @@ _UNRESERVED = "2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae]"
 _LOWER_CASE_DIGITS = "abcdf"
 _UPPER_CASE_STEPS = 5
 _SLASH_STEPS = 3
+_UNRESERVED_STEPS = 2
+_UNESCAPED = [
+    (rf"~*^(?<before>.*?)%{code}(?<behind>.*)$", f"${{before}}{character}$behind")
+    for code, character in (("2d", "-"), ("5f", "_"), ("7e", "~"))
+]
 _UTF8 = (
     r"[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}"
     r"|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
@@ -45,7 +50,7 @@ def escaped(path: str) -> str:
 
 
 def lower_path_maps(plan: Plan) -> tuple[Map, ...]:
-    """Return the maps behind `$kong_path`, `$encoded_path` and `$query`."""
+    """Return the maps behind `$kong_path`, `$encoded_path` and `$sent_query`."""
     return (
         _map(
             "the path as Kong compares it and passes it on",
@@ -62,16 +67,19 @@ def lower_path_maps(plan: Plan) -> tuple[Map, ...]:
             "",
             [
                 (rf"~*^(?<sent_path>[^?]*(?:%(?:{_RESERVED})|#)[^?]*)", "$sent_path"),
-                (r"~^(?!.*//|.*/\.{1,2}[/?])(?<sent_path>/[\w.~!$&'()*+,;=:@/-]*)\?$", "$sent_path"),
+                (
+                    r"~^(?!.*//|.*/\.{1,2}[/?])(?<sent_path>/[\w.~!$&'()*+,;=:@/-]*)\?$",
+                    "$sent_path",
+                ),
             ],
         ),
         *_normal_forms(plan),
         _map(
             "the query, with its question mark even where nothing follows",
             "$request_uri",
-            "$query",
+            "$sent_query",
             "",
-            [(r"~^[^?]*(?<sent_query>\?.*)$", "$sent_query")],
+            [(r"~^[^?]*(?<query_sent>\?.*)$", "$query_sent")],
         ),
     )
 
@@ -110,7 +118,14 @@ def _normal_forms(plan: Plan) -> Iterable[Map]:
     for step in range(1, _SLASH_STEPS + 1):
         name = f"$single_slash_{step}"
         why = "single slashes: one" if step == 1 else "one more"
-        yield _map(why, before, name, before, [(r"~^(?<before>.*?)//+(?<behind>.*)$", "$before/$behind")])
+        yield _map(
+            why, before, name, before, [(r"~^(?<before>.*?)//+(?<behind>.*)$", "$before/$behind")]
+        )
+        before = name
+    for step in range(1, _UNRESERVED_STEPS + 1):
+        name = f"$unescaped_{step}"
+        why = "characters that need no escape: one" if step == 1 else "one more"
+        yield _map(why, before, name, before, _UNESCAPED)
         before = name
     odd = [rf"~*//|/\.{{1,2}}(?:/|$)|%(?:{_UNRESERVED})"]
     if any(_is_escaped(path) for path in _paths(plan)):
@@ -132,9 +147,7 @@ def _is_escaped(path: str) -> bool:
     return "%" in path or escaped(path) != path
 
 
-def _map(
-    why: str, source: str, variable: str, default: str, entries: list[tuple[str, str]]
-) -> Map:
+def _map(why: str, source: str, variable: str, default: str, entries: list[tuple[str, str]]) -> Map:
     return Map(
         why=why,
         source=Expression(source),

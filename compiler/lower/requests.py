@@ -12,14 +12,12 @@ from compiler.model.plan import NoService, Proxied
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from compiler.model.plan import Plan
 
 _OWN = {
     "proto": "$scheme",
     "host": "$host",
-    "port": "$server_port",
+    "port": "$connection_port",
     "path": "$path_sent",
     "prefix": "$stripped_prefix",
 }

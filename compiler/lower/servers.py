@@ -56,9 +56,7 @@ def lower_proxy_server(
                 *error_pages(),
                 Section(
                     comment="a location's name is the key of a table and a path in it",
-                    directives=(
-                        Simple("rewrite", (Literal("^"), LOCATION_KEY)),
-                    ),
+                    directives=(Simple("rewrite", (Literal("^"), LOCATION_KEY)),),
                 ),
             ),
             locations=(*routed, *locations.of_targets(), *_elsewhere(plan), *error_locations()),

@@ -32,7 +32,7 @@ def rewrites(answer: Proxied, *, encoded: bool) -> tuple[Simple, ...]:
     base = _base(answer, encoded=encoded)
     if answer.strips:
         if answer.regex is not None:
-            return _without_match(_match(answer), base.removesuffix("/"))
+            return _without_match(_match(answer), base)
         return _without_prefix(answer.path or "", base.removesuffix("/"))
     if base == "/":
         return () if encoded else _AS_IT_IS
@@ -42,7 +42,7 @@ def rewrites(answer: Proxied, *, encoded: bool) -> tuple[Simple, ...]:
 def passed_on(answer: Proxied) -> str:
     """Return the path and query of a request that is passed on as it was sent."""
     unchanged = not answer.strips and _base(answer, encoded=True) == "/"
-    return f"{KONG_PATH if unchanged else '$uri'}$query"
+    return f"{KONG_PATH if unchanged else '$uri'}$sent_query"
 
 
 def _base(answer: Proxied, *, encoded: bool) -> str:
@@ -81,10 +81,13 @@ def _match(answer: Proxied) -> str:
 def _without_match(match: str, base: str) -> tuple[Simple, ...]:
     """Take what *match* matches away and put *base* in its place."""
     rest = "$rest_of_path"
+    kept = base.removesuffix("/")
+    # Where nothing is left, a slash at the end stays; that of the path `/` is the base's own.
+    slash = r"(?=.*/\z)" if base.endswith("/") else r"(?=/.*/\z)"
     return (
-        _rewrite(rf"(?=.*/\z){match}", base, "/"),
-        _rewrite(rf"{match}{_DOTS}", base, ""),
-        _rewrite(rf"{match}(?:{_DOTS}/)?(?<rest_of_path>.*)", base, f"/{rest}"),
+        _rewrite(f"{slash}{match}", kept, "/"),
+        _rewrite(rf"{match}{_DOTS}", kept, ""),
+        _rewrite(rf"{match}(?:{_DOTS}/)?(?<rest_of_path>.*)", kept, f"/{rest}"),
     )
 
 

@@ -163,13 +163,12 @@ class Conditions:
     methods: tuple[str, ...] = ()
     headers: tuple[HeaderTest, ...] = ()
     names: tuple[NameTest, ...] = ()
-    plain_http: bool = False
     path: str | None = None
 
     @property
     def always_hold(self) -> bool:
         """Tell whether there is nothing to decide."""
-        return not (self.methods or self.headers or self.names or self.plain_http or self.path)
+        return not (self.methods or self.headers or self.names or self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +325,7 @@ class Plan:
     headers: Headers
     keepalive: Keepalive
     trusted_ips: tuple[str, ...]
+    port_maps: tuple[tuple[str, str], ...]
     checks_utf8: bool
     logs: Mapping[str, str]
     log_level: str

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.plan import Conditions, HeaderTest, NameTest
-from compiler.router.rust_regex import UnsupportedRegexError, fixed_width, to_pcre
 from compiler.plan.regex_prefix import has_alternatives
+from compiler.router.rust_regex import UnsupportedRegexError, is_exact, to_pcre
 
 if TYPE_CHECKING:
-    from compiler.model.diagnostic import Report
+    from compiler.model.diagnostic import Report, Rule
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import HeaderCondition
 
-_SECURE = frozenset({"https", "grpcs", "wss"})
 _VARIABLE = re.compile(r"[a-z0-9_]+")
 
 
@@ -48,9 +47,12 @@ class ConditionPlanner:
         regex = self.of(candidate).path
         if not (candidate.route.strip_path and has_alternatives(candidate.regex)):
             return regex, None
-        width = fixed_width(candidate.regex)
+        width = 2
         if width is None:
-            self._refuse(candidate, "has alternatives of different lengths to strip")
+            reason = "has alternatives of different lengths, and is to be stripped"
+            self._report_regex(
+                rules.ROUTE_REGEX, candidate, "paths", candidate.regex, reason=reason
+            )
         return regex, width
 
     def _translated(self, candidate: Candidate) -> Conditions:
@@ -60,8 +62,9 @@ class ConditionPlanner:
             names=tuple(NameTest(kind=sni.kind, text=sni.text) for sni in candidate.snis)
             if self._tls_listener
             else (),
-            plain_http=self._tls_listener and not candidate.protocols & _SECURE,
-            path=None if candidate.regex is None else self._path(candidate),
+            path=None
+            if candidate.regex is None
+            else self._pcre(candidate.regex, candidate, "paths"),
         )
 
     def _header(self, header: HeaderCondition, candidate: Candidate) -> HeaderTest:
@@ -75,19 +78,7 @@ class ConditionPlanner:
                 route=route.label,
                 header=header.name,
             )
-        regexes = []
-        for regex in header.regexes:
-            try:
-                regexes.append(to_pcre(regex))
-            except UnsupportedRegexError as error:
-                self._report.add(
-                    rules.ROUTE_REGEX,
-                    route.source.place("headers"),
-                    entity=route.ref,
-                    route=route.label,
-                    regex=regex,
-                    reason=str(error),
-                )
+        regexes = [self._pcre(regex, candidate, "headers") for regex in header.regexes]
         return HeaderTest(
             name=name,
             values=header.values,
@@ -95,23 +86,26 @@ class ConditionPlanner:
             exact_case=candidate.flavor == "traditional",
         )
 
-    def _path(self, candidate: Candidate) -> str:
-        regex = candidate.regex or ""
+    def _pcre(self, regex: str, candidate: Candidate, field: str) -> str:
         if candidate.flavor == "traditional":
             return regex
         try:
-            return to_pcre(regex)
+            if not is_exact(regex):
+                self._report_regex(rules.ROUTE_REGEX_ASCII, candidate, field, regex)
+            return to_pcre(regex, capture=False)
         except UnsupportedRegexError as error:
-            self._refuse(candidate, str(error))
+            self._report_regex(rules.ROUTE_REGEX, candidate, field, regex, reason=str(error))
             return regex
 
-    def _refuse(self, candidate: Candidate, reason: str) -> None:
+    def _report_regex(
+        self, rule: Rule, candidate: Candidate, field: str, regex: str, **fields: str
+    ) -> None:
         route = candidate.route
         self._report.add(
-            rules.ROUTE_REGEX,
-            route.source.place("paths"),
+            rule,
+            route.source.place(field),
             entity=route.ref,
             route=route.label,
-            regex=candidate.regex or "",
-            reason=reason,
+            regex=regex,
+            **fields,
         )

@@ -82,7 +82,9 @@ def make_plan(
         headers=headers,
         keepalive=_keepalive(settings, len(groups)),
         trusted_ips=settings.items("trusted_ips"),
-        checks_utf8=flavor != "traditional",
+        port_maps=_port_maps(settings),
+        checks_utf8=flavor != "traditional"
+        and any(r.paths for r in config.entities.routes.values()),
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
     )
@@ -152,6 +154,12 @@ def _headers(settings: Settings) -> Headers:
         request_id_to_client="x-kong-request-id" in to_client,
         request_id_to_upstream="x-kong-request-id" in to_upstream,
     )
+
+
+def _port_maps(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return the ports of listeners with those that clients connect to."""
+    pairs = (item.partition(":") for item in settings.items("port_maps"))
+    return tuple(sorted((port.strip(), outer.strip()) for port, _, outer in pairs))
 
 
 def _keepalive(settings: Settings, groups: int) -> Keepalive:

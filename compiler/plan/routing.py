@@ -41,7 +41,10 @@ def plan_tables(
     if not _bounded(classes, report):
         return (), ()
     planner = _Planner(services, destinations, tls_listener=tls_listener, report=report)
-    tables = tuple(planner.table(found) for found in classes if _is_needed(found))
+    entered = {id(found.parent) for found in classes if found.port is not None}
+    tables = tuple(
+        planner.table(found) for found in classes if _is_needed(found) or id(found) in entered
+    )
     return tables, planner.groups.all()
 
 
@@ -62,9 +65,7 @@ def _bounded(classes: list[HostClass], report: Report) -> bool:
     for found in classes:
         repeated += len(found.inherited)
         if own + repeated > LOCATION_LIMIT:
-            report.add(
-                rules.TOO_MANY_LOCATIONS, None, hosts=len(classes) - 1, limit=LOCATION_LIMIT
-            )
+            report.add(rules.TOO_MANY_LOCATIONS, None, hosts=len(classes) - 1, limit=LOCATION_LIMIT)
             return False
     return True
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from compiler.router.path_regex import PathMatch
 from compiler.router import path_regex, traditional
+from compiler.router.path_regex import PathMatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
