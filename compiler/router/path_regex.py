@@ -151,4 +151,8 @@ def _one_character(node: Character | CharacterClass) -> str:
         else Members(((node.code, node.code),), node.fold)
     )
     ranges = members(item, unicode=True)
-    return "[" + "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in ranges) + "]" if ranges else "(?!)"
+    return (
+        "[" + "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in ranges) + "]"
+        if ranges
+        else "(?!)"
+    )

@@ -27,9 +27,9 @@ from compiler.router.regex_nodes import (
     Alternatives,
     Character,
     CharacterClass,
+    ClassItem,
     Concat,
     Group,
-    ClassItem,
     Look,
     Members,
     Named,
@@ -273,9 +273,11 @@ def _node_is_exact(node: Node) -> bool:
 
 def _item_is_exact(item: ClassItem) -> bool:
     if isinstance(item, Named):
-        return item.kind == "posix" and not item.fold or item.ascii_only
+        return (item.kind == "posix" and not item.fold) or item.ascii_only
     if isinstance(item, Negated):
         return _item_is_exact(item.item)
     if isinstance(item, SetOf):
         return all(map(_item_is_exact, item.parts))
-    return not (item.fold and any(low <= ord(c) <= high for c in "kKsS" for low, high in item.ranges))
+    return not (
+        item.fold and any(low <= ord(c) <= high for c in "kKsS" for low, high in item.ranges)
+    )
