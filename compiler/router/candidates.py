@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID, uuid5
 
+from compiler.router.conditions import Conditions, both
+from compiler.router.expressions import alternatives, schemes_of
 from compiler.router.patterns import (
     Flavor,
     HeaderCondition,
@@ -40,7 +42,8 @@ class Candidate:
 
     At most one of *path* (a literal prefix, as Kong stores it) and *regex* (the text after
     ``~``) is set. Of *hosts*, *snis*, *sources* and *destinations* one entry has to match, of
-    *headers* all. *snis* count for TLS only.
+    *headers* all. *snis* count for TLS only. *schemes* is set in flavor expressions only: the
+    scheme of the request has to be one of them.
     """
 
     route: Route
@@ -55,11 +58,12 @@ class Candidate:
     sources: tuple[PeerPattern, ...]
     destinations: tuple[PeerPattern, ...]
     priority: Priority
+    schemes: frozenset[str] = frozenset()
 
     @property
     def subsystem(self) -> Literal["http", "stream"]:
         """Which of nginx's subsystems serves it."""
-        return "stream" if is_stream(self.route.protocols) else "http"
+        return _subsystem(self.route)
 
 
 def candidates(routes: Iterable[Route], flavor: Flavor) -> list[Candidate]:
@@ -67,12 +71,19 @@ def candidates(routes: Iterable[Route], flavor: Flavor) -> list[Candidate]:
 
     The order does not depend on the order of *routes*. Routes of disabled services do not exist
     for Kong; leave them out.
+
+    :raises CannotDecideError: if an expression asks for what a candidate cannot express
+    :raises ExpressionSyntaxError: if it is none
     """
     found = [candidate for route in routes for candidate in _of_route(route, flavor)]
     return sorted(found, key=lambda candidate: candidate.priority, reverse=True)
 
 
 def _of_route(route: Route, flavor: Flavor) -> Iterator[Candidate]:
+    if route.expression is not None and flavor != "traditional":
+        yield from _of_expression(route, route.expression, flavor)
+        return
+    schemes = schemes_of(route.protocols) if flavor == "expressions" else frozenset()
     for path, priority in _priorities(route, flavor):
         is_regex = path is not None and path.startswith("~")
         yield Candidate(
@@ -90,7 +101,37 @@ def _of_route(route: Route, flavor: Flavor) -> Iterator[Candidate]:
             sources=tuple(map(peer_pattern, route.sources)),
             destinations=tuple(map(peer_pattern, route.destinations)),
             priority=priority,
+            schemes=schemes,
         )
+
+
+def _of_expression(route: Route, expression: str, flavor: Flavor) -> Iterator[Candidate]:
+    subsystem = _subsystem(route)
+    reachable = schemes_of(route.protocols) or None
+    found = alternatives(expression, subsystem, strip=route.strip_path)
+    for turn, conditions in enumerate(found):
+        reached = both(conditions, Conditions(schemes=reachable))
+        if reached is None:
+            continue
+        yield Candidate(
+            route=route,
+            flavor=flavor,
+            path=reached.path,
+            regex=reached.regex,
+            hosts=reached.hosts or (),
+            methods=reached.methods or frozenset(),
+            headers=reached.headers,
+            snis=reached.snis or (),
+            protocols=frozenset(route.protocols),
+            sources=reached.sources or (),
+            destinations=reached.destinations or (),
+            priority=Priority(compatible_rank(route, None), route.id, -turn),
+            schemes=reached.schemes or frozenset(),
+        )
+
+
+def _subsystem(route: Route) -> Literal["http", "stream"]:
+    return "stream" if is_stream(route.protocols) else "http"
 
 
 def _priorities(route: Route, flavor: Flavor) -> Iterator[tuple[str | None, Priority]]:

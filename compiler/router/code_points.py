@@ -42,45 +42,17 @@ POSIX: dict[str, Ranges] = {
 """Members of ``[:name:]``, which are ASCII in Rust as well."""
 
 CATEGORIES = frozenset(
-    [
-        "C",
-        "Cc",
-        "Cf",
-        "Cn",
-        "Co",
-        "Cs",
-        "L",
-        "Ll",
-        "Lm",
-        "Lo",
-        "Lt",
-        "Lu",
-        "M",
-        "Mc",
-        "Me",
-        "Mn",
-        "N",
-        "Nd",
-        "Nl",
-        "No",
-        "P",
-        "Pc",
-        "Pd",
-        "Pe",
-        "Pf",
-        "Pi",
-        "Po",
-        "Ps",
-        "S",
-        "Sc",
-        "Sk",
-        "Sm",
-        "So",
-        "Z",
-        "Zl",
-        "Zp",
-        "Zs",
-    ]
+    major + minor
+    for major, minors in {
+        "C": "cfnos",
+        "L": "lmotu",
+        "M": "cen",
+        "N": "dlo",
+        "P": "cdefios",
+        "S": "ckmo",
+        "Z": "lps",
+    }.items()
+    for minor in ("", *minors)
 )
 """The properties of Unicode that are known: general categories by their short names."""
 
@@ -215,3 +187,9 @@ def _of_one_length(low: bytes, high: bytes) -> list[list[tuple[int, int]]]:
     if first <= last:
         out.append([(first, last), *[(0x80, 0xBF)] * size])
     return out + tail_part
+
+
+def byte_length_of(ranges: Ranges) -> int | None:
+    """Return how many bytes each of *ranges* takes in UTF-8; None if not all take as many."""
+    lengths = {len(_encode(code)) for pair in ranges for code in pair}
+    return lengths.pop() if len(lengths) == 1 else None

@@ -101,13 +101,16 @@ def _matches_headers(candidate: Candidate, request: Request) -> bool:
 
 
 def _header_matches(condition: HeaderCondition, request: Request, traditional: bool) -> bool:  # noqa: FBT001
-    return any(
-        value.lower() in condition.values
-        or any(
-            path_regex.finds(regex, value.lower(), traditional=traditional)
-            for regex in condition.regexes
-        )
+    found = [
+        _value_matches(condition, value if condition.case_matters else value.lower(), traditional)
         for value in request.header(condition.name)
+    ]
+    return bool(found) and (all(found) if condition.every else any(found))
+
+
+def _value_matches(condition: HeaderCondition, value: str, traditional: bool) -> bool:  # noqa: FBT001
+    return value in condition.values or any(
+        path_regex.finds(regex, value, traditional=traditional) for regex in condition.regexes
     )
 
 
@@ -123,17 +126,30 @@ def _matches_sni(candidate: Candidate, request: Request) -> bool:
 
 def _matches_source(candidate: Candidate, request: Request) -> bool:
     return not candidate.sources or any(
-        peer.matches(request.source, request.source_port) for peer in candidate.sources
+        _compares_peers(candidate, request) and peer.matches(request.source, request.source_port)
+        for peer in candidate.sources
     )
 
 
 def _matches_destination(candidate: Candidate, request: Request) -> bool:
+    # The port of a destination is for HTTP the one that the Host header names, if it does.
     return not candidate.destinations or any(
-        peer.matches(request.destination, request.port) for peer in candidate.destinations
+        _compares_peers(candidate, request) and peer.matches(request.destination, request.host_port)
+        for peer in candidate.destinations
     )
 
 
+def _compares_peers(candidate: Candidate, request: Request) -> bool:
+    """Whether the router is told the ends of the connection: for HTTP, traditional is not."""
+    return candidate.flavor != "traditional" or request.subsystem == "stream"
+
+
+def _matches_scheme(candidate: Candidate, request: Request) -> bool:
+    return not candidate.schemes or request.scheme in candidate.schemes
+
+
 CHECKS = {
+    "schemes": _matches_scheme,
     "paths": _matches_path,
     "hosts": _matches_host,
     "headers": _matches_headers,

@@ -50,11 +50,16 @@ class HeaderCondition:
     *name* is lower-cased; for all flavors but traditional ``-`` has become ``_``, and a header of
     a request is asked for under both spellings. *values* are lower-cased and compared with the
     lower-cased value; so are *regexes*, which find their match anywhere in it.
+
+    Only expressions ask for more: *case_matters* compares values as they came, *every* wants all
+    values of a repeated header to match (and one to be there).
     """
 
     name: str
     values: tuple[str, ...]
     regexes: tuple[str, ...] = ()
+    case_matters: bool = False
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +115,22 @@ def header_condition(name: str, values: Sequence[str], flavor: Flavor) -> Header
         return _traditional_header(name, values)
     return HeaderCondition(
         fold_header_name(name),
-        tuple(value.lower() for value in values if not value.startswith(_REGEX_MARK)),
-        tuple(value[2:].lower() for value in values if value.startswith(_REGEX_MARK)),
+        tuple(_lower(value) for value in values if not value.startswith(_REGEX_MARK)),
+        tuple(_lower(value[2:]) for value in values if value.startswith(_REGEX_MARK)),
     )
 
 
 def fold_header_name(name: str) -> str:
     """Return *name* as the router of all flavors but traditional writes it."""
     return name.lower().replace("-", "_")
+
+
+def _lower(text: str) -> str:
+    """Lower the letters of ASCII only, as Kong does where it reads a route.
+
+    What a request brings is lowered for all letters, so that others in upper case never match.
+    """
+    return "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def _traditional_header(name: str, values: Sequence[str]) -> HeaderCondition:

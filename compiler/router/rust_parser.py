@@ -121,13 +121,7 @@ class _Parser(Escapes):
         if character == "\\":
             return self.escape(fold=flags.i, ascii_only=not flags.unicode)
         self.at += 1
-        if character == ".":
-            return CharacterClass(Members(EVERYTHING) if flags.s else Negated(Members(_NEWLINE)))
-        if character == "^":
-            return Look("line-start" if flags.m else "start")
-        if character == "$":
-            return Look("line-end" if flags.m else "end")
-        return Character(ord(character), flags.i)
+        return _sign(character, flags) or Character(ord(character), flags.i)
 
     def _group(self, flags: Flags) -> Node | Flags:
         self.at += 1
@@ -166,6 +160,16 @@ class _Parser(Escapes):
         self.depth -= 1
         # So that a repetition after it repeats all of it.
         return Concat((node,))
+
+
+def _sign(character: str, flags: Flags) -> Node | None:
+    if character == ".":
+        return CharacterClass(Members(EVERYTHING) if flags.s else Negated(Members(_NEWLINE)))
+    if character == "^":
+        return Look("line-start" if flags.m else "start")
+    if character == "$":
+        return Look("line-end" if flags.m else "end")
+    return None
 
 
 def _changed(flags: Flags, letters: str) -> Flags:
