@@ -22,13 +22,6 @@ ENTITY_IGNORED = Rule(
     severity=Severity.WARNING,
     message="{count} {kind} read, but not compiled: nothing in the output uses them",
 )
-ROUTE_HEADER = Rule(
-    code="K343",
-    name="route-header-not-compiled",
-    severity=Severity.ERROR,
-    message="route {route} matches by the header {header}, which nginx has no variable for",
-    hint="use a header whose name has letters, digits, '-' and '_' only",
-)
 ROUTE_REGEX = Rule(
     code="K344",
     name="route-regex-not-compiled",
@@ -160,13 +153,6 @@ LISTENER_IGNORED = Rule(
     severity=Severity.WARNING,
     message="{group}_listen is set, but its listeners are not compiled",
 )
-ROUTER_FLAVOR = Rule(
-    code="K360",
-    name="router-flavor-not-compiled",
-    severity=Severity.ERROR,
-    message="router_flavor is {flavor}, whose priorities among routes are not compiled yet",
-    hint="use traditional_compatible, or keep these routes on Kong",
-)
 PROXY_OFF = Rule(
     code="K361",
     name="proxy-listener-missing",
@@ -230,12 +216,12 @@ DIRECTIVE_IGNORED = Rule(
 )
 
 RULES = (
-    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_HEADER, ROUTE_REGEX, ROUTE_REGEX_ASCII,
+    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_REGEX, ROUTE_REGEX_ASCII,
     ROUTE_EXPRESSION,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,
-    ROUTER_FLAVOR, PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
+    PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
     DIRECTIVE_IGNORED,
 )  # fmt: skip

@@ -103,13 +103,13 @@ class Dispatcher:
         """Yield what is compared for *conditions*, and with which pattern."""
         if conditions.methods:
             yield "$request_method", f"(?:{'|'.join(map(re.escape, conditions.methods))})"
-        if conditions.names:
-            yield _SCHEME, f"(?:http:{_ANY}|https:{_names(conditions.names)})"
+        if conditions.names or conditions.schemes:
+            yield _SCHEME, _scheme(conditions)
         for header in conditions.headers:
             if header.regexes:
                 yield self._header_test(header), "1"
             else:
-                yield f"$http_{header.name}", _listed(header.values)
+                yield f"$http_{header.name}", _listed(header)
         if conditions.path is not None:
             yield self._path_test(conditions.path), "1"
 
@@ -117,7 +117,7 @@ class Dispatcher:
         tilde = "~" if header.exact_case else "~*"
         entries = [f"{tilde}{regex}" for regex in header.regexes]
         if header.values:
-            entries.append(f"~^{_listed(header.values)}$")
+            entries.append(f"~^{_listed(header)}$")
         return self._test(f"header {header.name}", f"$http_{header.name}", tuple(entries))
 
     def _path_test(self, regex: str) -> str:
@@ -151,6 +151,8 @@ def target_name(answer: Answer) -> str:
 def _kinds(conditions: Conditions) -> Iterator[str]:
     if conditions.methods:
         yield "method"
+    if conditions.schemes:
+        yield "scheme"
     if conditions.names:
         yield "server name"
     for header in conditions.headers:
@@ -159,10 +161,26 @@ def _kinds(conditions: Conditions) -> Iterator[str]:
         yield "path"
 
 
-def _listed(values: tuple[str, ...]) -> str:
-    """Return a pattern for one of *values*, alone or in a list (nginx joins repeated headers)."""
-    either = "|".join(map(re.escape, values))
-    return rf"(?:{_ANY}, )?(?i:{either})(?:, {_ANY})?"
+def _scheme(conditions: Conditions) -> str:
+    """Return a pattern for scheme and server name; without TLS no name is asked for."""
+    ways = []
+    if "http" in (conditions.schemes or ("http",)):
+        ways.append(f"http:{_ANY}")
+    if "https" in (conditions.schemes or ("https",)):
+        ways.append(f"https:{_names(conditions.names) if conditions.names else _ANY}")
+    return f"(?:{'|'.join(ways)})"
+
+
+def _listed(header: HeaderTest) -> str:
+    """Return a pattern for one of a header's values, alone or in a list.
+
+    nginx (from 1.23) joins the values of a repeated header to one.
+    """
+    flag = "?" if header.exact_case else "?i"
+    either = f"({flag}:{'|'.join(map(re.escape, header.values))})"
+    if header.every:
+        return f"{either}(?:, {either})*"
+    return rf"(?:{_ANY}, )?{either}(?:, {_ANY})?"
 
 
 def _names(names: tuple[NameTest, ...]) -> str:

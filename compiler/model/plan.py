@@ -134,14 +134,15 @@ Answer = Proxied | NoService
 class HeaderTest:
     """A header of the request (`_` for `-`), and what one value of it has to be.
 
-    `values` are compared without letter case; `regexes`, in nginx's syntax, find their match
-    anywhere, with letter case where `exact_case` is set.
+    `values` are compared, and `regexes`, in nginx's syntax, find their match anywhere, without
+    letter case unless `exact_case` is set. With `every`, all values of a repeated header have to.
     """
 
     name: str
     values: tuple[str, ...]
     regexes: tuple[str, ...] = ()
     exact_case: bool = False
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,19 +157,23 @@ class NameTest:
 class Conditions:
     """What can only be decided when the request is there; empty ones always hold.
 
-    `names` are asked for over TLS alone. `path` is a regular expression in nginx's syntax that
-    begins at the start of the path.
+    `names` are asked for over TLS alone; `schemes` are `http` or `https`. `path` is a regular
+    expression in nginx's syntax that begins at the start of the path.
     """
 
     methods: tuple[str, ...] = ()
     headers: tuple[HeaderTest, ...] = ()
     names: tuple[NameTest, ...] = ()
+    schemes: tuple[str, ...] = ()
     path: str | None = None
 
     @property
     def always_hold(self) -> bool:
         """Tell whether there is nothing to decide."""
-        return not (self.methods or self.headers or self.names or self.path)
+        return self == _NOTHING
+
+
+_NOTHING = Conditions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.plan import Conditions, HeaderTest, NameTest
 from compiler.plan.regex_prefix import has_alternatives
-from compiler.router.rust_regex import UnsupportedRegexError, is_exact, to_pcre
+from compiler.router.regex_nodes import UnsupportedRegexError
+from compiler.router.regex_width import path_widths
+from compiler.router.rust_regex import is_exact, to_pcre
 
 if TYPE_CHECKING:
-    from compiler.model.diagnostic import Report, Rule
+    from compiler.model.diagnostic import Report
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import HeaderCondition
-
-_VARIABLE = re.compile(r"[a-z0-9_]+")
 
 
 class ConditionPlanner:
@@ -47,12 +46,10 @@ class ConditionPlanner:
         regex = self.of(candidate).path
         if not (candidate.route.strip_path and has_alternatives(candidate.regex)):
             return regex, None
-        width = 2
+        width = None if candidate.flavor == "traditional" else _one_width(candidate.regex)
         if width is None:
-            reason = "has alternatives of different lengths, and is to be stripped"
-            self._report_regex(
-                rules.ROUTE_REGEX, candidate, "paths", candidate.regex, reason=reason
-            )
+            reason = "has alternatives of different lengths, and its route strips what matches"
+            self._refuse(candidate, "paths", candidate.regex, reason)
         return regex, width
 
     def _translated(self, candidate: Candidate) -> Conditions:
@@ -62,50 +59,55 @@ class ConditionPlanner:
             names=tuple(NameTest(kind=sni.kind, text=sni.text) for sni in candidate.snis)
             if self._tls_listener
             else (),
-            path=None
-            if candidate.regex is None
-            else self._pcre(candidate.regex, candidate, "paths"),
+            schemes=tuple(sorted(candidate.schemes)) if len(candidate.schemes) == 1 else (),
+            path=None if candidate.regex is None else self._path(candidate, candidate.regex),
         )
 
     def _header(self, header: HeaderCondition, candidate: Candidate) -> HeaderTest:
-        route = candidate.route
-        name = header.name.replace("-", "_")
-        if not _VARIABLE.fullmatch(name):
-            self._report.add(
-                rules.ROUTE_HEADER,
-                route.source.place("headers"),
-                entity=route.ref,
-                route=route.label,
-                header=header.name,
-            )
-        regexes = [self._pcre(regex, candidate, "headers") for regex in header.regexes]
         return HeaderTest(
-            name=name,
+            name=header.name.replace("-", "_"),
             values=header.values,
-            regexes=tuple(regexes),
-            exact_case=candidate.flavor == "traditional",
+            regexes=tuple(self._pcre(regex, candidate, "headers") for regex in header.regexes),
+            exact_case=header.case_matters,
+            every=header.every,
         )
+
+    def _path(self, candidate: Candidate, regex: str) -> str:
+        if candidate.flavor == "traditional":
+            return f"(?:{regex})" if has_alternatives(regex) else regex
+        return self._pcre(regex, candidate, "paths")
 
     def _pcre(self, regex: str, candidate: Candidate, field: str) -> str:
         if candidate.flavor == "traditional":
             return regex
+        route = candidate.route
         try:
             if not is_exact(regex):
-                self._report_regex(rules.ROUTE_REGEX_ASCII, candidate, field, regex)
+                self._report.add(
+                    rules.ROUTE_REGEX_ASCII,
+                    route.source.place(field),
+                    entity=route.ref,
+                    route=route.label,
+                    regex=regex,
+                )
             return to_pcre(regex, capture=False)
         except UnsupportedRegexError as error:
-            self._report_regex(rules.ROUTE_REGEX, candidate, field, regex, reason=str(error))
+            self._refuse(candidate, field, regex, str(error))
             return regex
 
-    def _report_regex(
-        self, rule: Rule, candidate: Candidate, field: str, regex: str, **fields: str
-    ) -> None:
+    def _refuse(self, candidate: Candidate, field: str, regex: str, reason: str) -> None:
         route = candidate.route
         self._report.add(
-            rule,
+            rules.ROUTE_REGEX,
             route.source.place(field),
             entity=route.ref,
             route=route.label,
             regex=regex,
-            **fields,
+            reason=reason,
         )
+
+
+def _one_width(regex: str) -> int | None:
+    """Return the length of all that *regex* matches, None where lengths differ."""
+    widths = set(path_widths(regex))
+    return widths.pop() if len(widths) == 1 else None

@@ -32,7 +32,7 @@ class PathNodes:
         self._lengths = sorted({len(path) for path in self._by_path})
 
     def at(self, path: str) -> tuple[Candidate, ...]:
-        """Return the candidates for requests for exactly *path* (and below, where no more is known)."""
+        """Return the candidates for *path*, and for what is below where no more is known."""
         groups = [
             self._by_path[path[:length]]
             for length in self._lengths

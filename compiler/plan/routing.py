@@ -11,6 +11,8 @@ from compiler.plan.groups import GroupPlanner
 from compiler.plan.hosts import host_classes
 from compiler.plan.nodes import PathNodes
 from compiler.router.candidates import candidates
+from compiler.router.expressions import ExpressionError
+from compiler.router.priority import is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,7 +39,7 @@ def plan_tables(
 ) -> tuple[tuple[HostTable, ...], tuple[UpstreamGroup, ...]]:
     """Return what answers under each host, and the upstream groups that this needs."""
     served = [route for route in routes if _is_served(route, services)]
-    classes = host_classes(candidates(served, flavor))
+    classes = host_classes(_candidates(served, flavor, report))
     if not _bounded(classes, report):
         return (), ()
     planner = _Planner(services, destinations, tls_listener=tls_listener, report=report)
@@ -51,6 +53,47 @@ def plan_tables(
 def _is_served(route: Route, services: Mapping[str, Service]) -> bool:
     """Tell whether Kong would have the route: those of a disabled service do not exist."""
     return route.service is None or services[route.service].enabled
+
+
+def _candidates(routes: Iterable[Route], flavor: Flavor, report: Report) -> list[Candidate]:
+    """Return the ways to match *routes*, best first; report what cannot be decided by nginx."""
+    found: list[Candidate] = []
+    for route in routes:
+        if is_stream(route.protocols):
+            continue
+        try:
+            ways = candidates((route,), flavor)
+        except ExpressionError as error:
+            _refuse(route, f"cannot be compiled: {error}", report)
+            continue
+        for way in ways:
+            problem = _undecidable(way)
+            if problem is not None:
+                _refuse(route, problem, report)
+                break
+        found += ways
+    return sorted(found, key=lambda candidate: candidate.priority, reverse=True)
+
+
+def _undecidable(candidate: Candidate) -> str | None:
+    """Say what of an expression's candidate has no counterpart, None if all has one."""
+    if candidate.sources or candidate.destinations:
+        return "compares addresses or ports of HTTP connections, which is not compiled"
+    for host in candidate.hosts:
+        ends = {"suffix": host.text[:1], "prefix": host.text[-1:]}.get(host.kind, ".")
+        if ends != ".":
+            return f"compares a part of a label of http.host ({host.text}), which is not compiled"
+    return None
+
+
+def _refuse(route: Route, reason: str, report: Report) -> None:
+    report.add(
+        rules.ROUTE_EXPRESSION,
+        route.source.place("expression"),
+        entity=route.ref,
+        route=route.label,
+        reason=reason,
+    )
 
 
 def _is_needed(found: HostClass) -> bool:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.document import SequenceNode
-from compiler.model.place import place_of
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from compiler.model.place import Place
 
 _HTTP = frozenset({"http", "https"})
-_FLAVORS = frozenset({"traditional_compatible", "traditional"})
 _KEPT = re.compile(r"%(?:2[1467-9A-CF]|3[ABD]|40|5[BD])", re.IGNORECASE)
 """Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape."""
 
@@ -26,10 +24,6 @@ _WORD_LIMIT = 4095
 def check_routes(config: Config, report: Report) -> None:
     """Report what is asked for and not compiled, route by route."""
     services = config.entities.services
-    flavor = config.settings.text("router_flavor")
-    if config.entities.routes and flavor not in _FLAVORS:
-        place = place_of(config.settings.origin("router_flavor"))
-        report.add(rules.ROUTER_FLAVOR, place, flavor=flavor)
     for route in config.entities.routes.values():
         service = services.get(route.service or "")
         if service is not None and not service.enabled:

@@ -153,7 +153,12 @@ def shapes(outcome: Outcome) -> dict[str, tuple[Any, ...]]:
 
 
 def _shape(directives: tuple[Directive, ...], above: str = "") -> Iterator[tuple[Any, ...]]:
+    before: tuple[Directive, ...] | None = None
     for found in directives:
+        if found.name == "location" and found.block == before:
+            # A path that can be written with escapes has a second location, for that spelling.
+            continue
+        before = found.block
         # What stands in a table are no directives: its keys are text of users.
         name = "" if above in {"map", "geo"} else found.name
         words = None if found.name in SEVERAL_WORDS else len(found.args)
