@@ -127,15 +127,15 @@ def _normal_forms(plan: Plan) -> Iterable[Map]:
         why = "characters that need no escape: one" if step == 1 else "one more"
         yield _map(why, before, name, before, _UNESCAPED)
         before = name
-    odd = [rf"~*//|/\.{{1,2}}(?:/|$)|%(?:{_UNRESERVED})"]
+    odd = rf"~*//|/\.{{1,2}}(?:/|$)|%(?:{_UNRESERVED})"
     if any(_is_escaped(path) for path in _paths(plan)):
-        odd.append("~%(?:[a-f]|.[a-f])")
+        odd += "|(?-i:%(?:[a-f]|.[a-f]))"
     yield _map(
         "that is the normal form; where it would take more, the request is refused (400)",
         before,
         "$normal_path",
         before,
-        [(pattern, REFUSED) for pattern in odd],
+        [(odd, REFUSED)],
     )
 
 
