@@ -50,11 +50,12 @@ class HostClass:
 def host_classes(candidates: Iterable[Candidate]) -> list[HostClass]:
     """Return the classes of hosts in the order in which they are to be tried.
 
-    *candidates* are sorted, best first. A request's host may match an exact name, several wildcards, and routes without hosts all at
-    once. Each class holds the candidates of every pattern that is certain to match there, but
-    for those that its parent holds too; where a prefix and a suffix wildcard can match the same
-    host, a class of its own (`both-wildcards`) holds the candidates of both. Names of the form
-    `host:port` make a class below that of the name.
+    *candidates* are sorted, best first. A request's host may match an exact name, several
+    wildcards, and routes without hosts all at once. Each class holds the candidates of every
+    pattern that is certain to match there, but for those that its parent holds too; where a
+    prefix and a suffix wildcard can match the same host, a class of its own (`both-wildcards`)
+    holds the candidates of both. Names of the form `host:port` make a class below that of the
+    name.
     """
     index = _Index(candidates)
     every = HostClass(EVERY_HOST, "default", (), None, tuple(index.hostless), None)
