@@ -39,6 +39,17 @@ ROUTE_REGEX_ASCII = Rule(
     ),
     hint="nothing to do where paths are ASCII; else write the characters that are meant",
 )
+ROUTE_SNIS_PLAINTEXT = Rule(
+    code="K343",
+    name="route-snis-without-tls",
+    severity=Severity.WARNING,
+    message=(
+        "route {route}: with router_flavor traditional, Kong tries a route with snis for a request "
+        "without TLS only where no other routes have all that the request meets; nginx tries it "
+        "always"
+    ),
+    hint="use traditional_compatible, which tries it always, too, or give the route hosts",
+)
 ROUTE_EXPRESSION = Rule(
     code="K345",
     name="route-expression-not-compiled",
@@ -217,6 +228,7 @@ DIRECTIVE_IGNORED = Rule(
 
 RULES = (
     PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_REGEX, ROUTE_REGEX_ASCII,
+    ROUTE_SNIS_PLAINTEXT,
     ROUTE_EXPRESSION,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,

@@ -27,7 +27,7 @@ def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
     known = "$host_name_key" if ports else "$host_key"
     maps = [_by_name(names, known), _connection_port(plan)]
     if ports:
-        maps += [_asked_port(), _by_port(ports, known)]
+        maps += [_asked_port(plan), _by_port(ports, known, plan)]
     key = "$host_key"
     if plan.https_only:
         key = "$scheme_key"
@@ -76,12 +76,14 @@ def _regex(patterns: tuple[str, ...]) -> str:
     return f"(?={begins}){ends}" if begins and ends else begins or ends
 
 
-def _asked_port() -> Map:
+def _asked_port(plan: Plan) -> Map:
+    # Flavor traditional looks at the Host header alone.
+    other = Expression("$scheme") if plan.ports_by_scheme else CONNECTION_PORT
     return Map(
-        why="the port that the client asked for, else that of the connection",
+        why="the port that the client asked for, else what stands for it",
         source=Expression("$http_host"),
         variable="$asked_port",
-        default=CONNECTION_PORT,
+        default=other,
         entries=((Literal(r"~:(?<host_port>\d+)$"), Expression("$host_port")),),
     )
 
@@ -96,13 +98,21 @@ def _connection_port(plan: Plan) -> Map:
     )
 
 
-def _by_port(tables: Iterable[HostTable], known: str) -> Map:
+def _by_port(tables: list[HostTable], known: str, plan: Plan) -> Map:
+    entries = [(Literal(table.key), expression(table.key)) for table in tables]
+    if plan.ports_by_scheme:
+        # There, wildcards are content with the port that the scheme stands for.
+        for table in tables:
+            scheme = {80: "http", 443: "https"}.get(table.port or 0)
+            if scheme is not None and table.kind != "exact":
+                name = table.key.removesuffix(f":{table.port}")
+                entries.append((Literal(f"{name}:{scheme}"), expression(table.key)))
     return Map(
         why="hosts that routes name with a port",
         source=Expression(f"{known}:$asked_port"),
         variable="$host_key",
         default=Expression(known),
-        entries=tuple((Literal(table.key), expression(table.key)) for table in tables),
+        entries=tuple(entries),
     )
 
 

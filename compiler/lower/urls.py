@@ -31,12 +31,32 @@ def rewrites(answer: Proxied, *, encoded: bool) -> tuple[Simple, ...]:
     """Return the rules for `strip_path` and the service's path, and against the location's key."""
     base = _base(answer, encoded=encoded)
     if answer.strips:
-        if answer.regex is not None:
-            return _without_match(_match(answer), base)
-        return _without_prefix(answer.path or "", base.removesuffix("/"))
+        kept = _unstripped(answer, base, encoded=encoded) if answer.may_keep else ()
+        return (*_stripped(answer, base), *kept)
+    return _unstripped(answer, base, encoded=encoded)
+
+
+def _stripped(answer: Proxied, base: str) -> tuple[Simple, ...]:
+    taken = _pattern(answer.path or "") if answer.regex is None else _match(answer)
+    if answer.joins_literally:
+        return (_literally(taken, base),)
+    if answer.regex is not None:
+        return _without_match(taken, base)
+    return _without_prefix(answer.path or "", taken, base.removesuffix("/"))
+
+
+def _unstripped(answer: Proxied, base: str, *, encoded: bool) -> tuple[Simple, ...]:
     if base == "/":
-        return () if encoded else _AS_IT_IS
+        return () if encoded and not answer.may_keep else _AS_IT_IS
+    if answer.joins_literally:
+        return (_rewrite("/(.*)", base, "$1"),)
     return _joined(base)
+
+
+def _literally(taken: str, base: str) -> Simple:
+    """Put *base* in place of what *taken* matches, with at most one slash between."""
+    dots = _DOTS if base.endswith("/") else r"\.{1,2}"
+    return _rewrite(rf"{taken}(?:{dots}/|\.{{1,2}}\z)?(?<rest_of_path>.*)", base, "$rest_of_path")
 
 
 def passed_on(answer: Proxied) -> str:
@@ -57,9 +77,8 @@ def _joined(base: str) -> tuple[Simple, ...]:
     return (_rewrite("(?:/|(/.+))", base, "$1"),)
 
 
-def _without_prefix(path: str, base: str) -> tuple[Simple, ...]:
-    """Take *path* away and put *base* in its place."""
-    prefix = _pattern(path)
+def _without_prefix(path: str, prefix: str, base: str) -> tuple[Simple, ...]:
+    """Take *path*, which *prefix* matches, away and put *base* in its place."""
     if path.endswith("/"):
         return (_rewrite(f"{prefix}(.*)", base, "/$1"),)
     if base == "":

@@ -94,8 +94,11 @@ class Proxied:
     Of `path` (a literal prefix) and `regex` (in nginx's syntax, anchored at the start of the
     path) at most one is set: what of the route matched. `stripped_width` is set where the length
     of what the regex matches is known but not that it stands at the start. `group` is None where
-    the destination's peers are not fixed. `tls_name` is the name verified over TLS where it is
-    not the destination's own: with `preserve_host` that of the host, None for the client's Host.
+    the destination's peers are not fixed. With `may_keep`, what the regex does not match is passed
+    on whole, though the route strips. `joins_literally` tells that the service's path and what
+    is left of the request's are put together as they are (`path_handling` v1). `tls_name` is the
+    name verified over TLS where it is not the destination's own: with `preserve_host` that of the
+    host, None for the client's Host.
     """
 
     route: Route
@@ -103,6 +106,8 @@ class Proxied:
     path: str | None
     regex: str | None = None
     stripped_width: int | None = None
+    may_keep: bool = False
+    joins_literally: bool = False
     destination: Destination
     group: UpstreamGroup | None
     tls_name: str | None
@@ -311,7 +316,8 @@ class Plan:
 
     `directives` are those to be written, by Kong's name of the block; what the plan itself
     compiles, or the target cannot take, is not among them. `checks_utf8` tells that no route
-    matches a path that is not UTF-8.
+    matches a path that is not UTF-8, `ports_by_scheme` that the port of the connection is not
+    compared with those of hosts.
     """
 
     features: Features
@@ -332,6 +338,7 @@ class Plan:
     trusted_ips: tuple[str, ...]
     port_maps: tuple[tuple[str, str], ...]
     checks_utf8: bool
+    ports_by_scheme: bool
     logs: Mapping[str, str]
     log_level: str
 

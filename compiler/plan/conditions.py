@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.plan import Conditions, HeaderTest, NameTest
-from compiler.plan.regex_prefix import has_alternatives
+from compiler.plan.regex_prefix import has_alternatives, split_alternatives
 from compiler.router.regex_nodes import UnsupportedRegexError
 from compiler.router.regex_width import path_widths
 from compiler.router.rust_regex import is_exact, to_pcre
@@ -15,6 +17,22 @@ if TYPE_CHECKING:
     from compiler.model.diagnostic import Report
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import HeaderCondition
+
+_CAPITAL = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\(\?[^)]*[):]|[A-Z]")
+"""A capital on its own; escapes, classes and what begins a group are passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """What a route takes off the path by a regular expression.
+
+    `width` is set where only the length of what `regex` matches counts; with `may_keep`, what it
+    does not match is left alone.
+    """
+
+    regex: str | None
+    width: int | None = None
+    may_keep: bool = False
 
 
 class ConditionPlanner:
@@ -35,22 +53,26 @@ class ConditionPlanner:
             known = self._known[id(candidate)] = candidate, self._translated(candidate)
         return known[1]
 
-    def stripped(self, candidate: Candidate) -> tuple[str | None, int | None]:
-        """Return the regex whose match `strip_path` takes away, and the width of what it matches.
+    def stripped(self, candidate: Candidate) -> Stripped:
+        """Return what `strip_path` takes away where *candidate* matches by a regular expression.
 
-        The width is set where the match may stand elsewhere than at the start, since alternatives
-        behind the first are not anchored; Kong then takes as many characters from the start.
+        In flavor traditional only the last of several alternatives is taken away. Elsewhere those
+        behind the first are not anchored, and as many characters go as match, but from the start.
         """
         if candidate.regex is None:
-            return None, None
-        regex = self.of(candidate).path
-        if not (candidate.route.strip_path and has_alternatives(candidate.regex)):
-            return regex, None
-        width = None if candidate.flavor == "traditional" else _one_width(candidate.regex)
+            return Stripped(None)
+        regex = self.of(candidate).path or ""
+        parts = split_alternatives(candidate.regex)
+        if len(parts) == 1 or not candidate.route.strip_path:
+            return Stripped(regex)
+        if candidate.flavor == "traditional":
+            return Stripped(f"(?!{'|'.join(parts[:-1])})(?:{parts[-1]})", may_keep=True)
+        widths = set(path_widths(candidate.regex))
+        width = widths.pop() if len(widths) == 1 else None
         if width is None:
             reason = "has alternatives of different lengths, and its route strips what matches"
             self._refuse(candidate, "paths", candidate.regex, reason)
-        return regex, width
+        return Stripped(regex, width=width)
 
     def _translated(self, candidate: Candidate) -> Conditions:
         return Conditions(
@@ -79,7 +101,7 @@ class ConditionPlanner:
 
     def _pcre(self, regex: str, candidate: Candidate, field: str) -> str:
         if candidate.flavor == "traditional":
-            return regex
+            return _never_upper(regex) if field == "headers" else regex
         route = candidate.route
         try:
             if not is_exact(regex):
@@ -107,7 +129,10 @@ class ConditionPlanner:
         )
 
 
-def _one_width(regex: str) -> int | None:
-    """Return the length of all that *regex* matches, None where lengths differ."""
-    widths = set(path_widths(regex))
-    return widths.pop() if len(widths) == 1 else None
+def _never_upper(regex: str) -> str:
+    """Return *regex* so that its capitals match nothing.
+
+    Flavor traditional compares values in lower case with expressions that keep theirs, and nginx
+    compares without.
+    """
+    return _CAPITAL.sub(lambda found: "(?!)" if len(found[0]) == 1 else found[0], regex)

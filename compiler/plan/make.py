@@ -85,6 +85,7 @@ def make_plan(
         port_maps=_port_maps(settings),
         checks_utf8=flavor != "traditional"
         and any(r.paths for r in config.entities.routes.values()),
+        ports_by_scheme=flavor == "traditional",
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
     )

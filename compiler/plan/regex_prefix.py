@@ -33,24 +33,39 @@ def literal_prefix(regex: str) -> str:
 
 def has_alternatives(regex: str) -> bool:
     """Tell whether *regex* has alternatives that no group holds together."""
+    return len(split_alternatives(regex)) > 1
+
+
+def split_alternatives(regex: str) -> list[str]:
+    """Return the alternatives of *regex* that no group holds together."""
+    found = [""]
     depth = 0
-    in_class = 0
     position = 0
     while position < len(regex):
-        character = regex[position]
-        if character == "\\":
-            position += 1
-        elif in_class:
-            in_class += {"[": 1, "]": -1}.get(character, 0)
-        elif character == "[":
-            in_class = 1
-            # A bracket that closes at once is a member of the class.
-            position += regex.startswith(("]", "^]"), position + 1) + regex.startswith(
-                "^]", position + 1
-            )
-        elif character in "()":
-            depth += 1 if character == "(" else -1
-        elif character == "|" and depth == 0:
-            return True
-        position += 1
-    return False
+        piece = _piece(regex, position)
+        position += len(piece)
+        if piece == "|" and depth == 0:
+            found.append("")
+            continue
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        found[-1] += piece
+    return found
+
+
+def _piece(regex: str, position: int) -> str:
+    """Return the character at *position*, with what it escapes, or the whole of a class."""
+    if regex[position] == "\\":
+        return regex[position : position + 2]
+    if regex[position] != "[":
+        return regex[position]
+    end = position + 1
+    # A bracket that closes at once is a member of the class.
+    end += regex.startswith("^", end)
+    end += regex.startswith("]", end)
+    depth = 1
+    while end < len(regex) and depth:
+        if regex[end] == "\\":
+            end += 1
+        depth += {"[": 1, "]": -1}.get(regex[end : end + 1], 0)
+        end += 1
+    return regex[position:end]

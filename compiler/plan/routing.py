@@ -71,6 +71,13 @@ def _candidates(routes: Iterable[Route], flavor: Flavor, report: Report) -> list
             if problem is not None:
                 _refuse(route, problem, report)
                 break
+        if flavor == "traditional" and route.snis:
+            report.add(
+                rules.ROUTE_SNIS_PLAINTEXT,
+                route.source.place("snis"),
+                entity=route.ref,
+                route=route.label,
+            )
         found += ways
     return sorted(found, key=lambda candidate: candidate.priority, reverse=True)
 
@@ -166,13 +173,15 @@ class _Planner:
             return NoService(route=route)
         service = self._services[route.service]
         destination = self._destinations[service.id]
-        regex, width = self._conditions.stripped(winner)
+        taken = self._conditions.stripped(winner)
         return Proxied(
             route=route,
             service=service,
             path=winner.path,
-            regex=regex,
-            stripped_width=width,
+            regex=taken.regex,
+            stripped_width=taken.width,
+            may_keep=taken.may_keep,
+            joins_literally=winner.flavor == "traditional" and route.path_handling == "v1",
             destination=destination,
             group=self.groups.of(route, destination, host) if destination.fixed_peers else None,
             tls_name=_tls_name(route, destination, host),
