@@ -11,11 +11,11 @@ import pytest
 from compiler.catalog import document_rules, entity_rules
 from compiler.model.diagnostic import Diagnostic, Report, Severity
 from compiler.model.inputs import SourceText
+from compiler.model.uri_path import normalize_path
 from compiler.read.documents import read_documents
 from compiler.resolve.entities import resolve_entities
 from compiler.resolve.hosts import BadHostError, is_ip_or_cidr, join_host, parse_host
 from compiler.resolve.identifiers import uuid5 as own_uuid5
-from compiler.model.uri_path import normalize_path
 from compiler.resolve.paths import migrate_path
 from compiler.resolve.regex_syntax import regex_problem
 from compiler.resolve.urls import expand_url
