@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.router import path_regex, traditional
 from compiler.router.path_regex import PathMatch
+from compiler.router.patterns import ascii_lower
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -94,17 +95,15 @@ def _matches_method(candidate: Candidate, request: Request) -> bool:
 
 
 def _matches_headers(candidate: Candidate, request: Request) -> bool:
-    return all(
-        _header_matches(condition, request, candidate.flavor == "traditional")
-        for condition in candidate.headers
-    )
+    traditional = candidate.flavor == "traditional"
+    return all(_header_matches(h, request, traditional) for h in candidate.headers)
 
 
 def _header_matches(condition: HeaderCondition, request: Request, traditional: bool) -> bool:  # noqa: FBT001
-    found = [
-        _value_matches(condition, value if condition.case_matters else value.lower(), traditional)
-        for value in request.header(condition.name)
-    ]
+    values = request.header(condition.name)
+    if not condition.case_matters:
+        values = tuple(map(ascii_lower if traditional else str.lower, values))
+    found = [_value_matches(condition, value, traditional) for value in values]
     return bool(found) and (all(found) if condition.every else any(found))
 
 

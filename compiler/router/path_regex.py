@@ -56,17 +56,22 @@ def match(regex: str, path: str, flavor: Flavor) -> PathMatch | None:
     """Return how *path* matches the path ``~regex`` of a route, or None."""
     if flavor == "traditional":
         return _match_traditional(regex, path)
-    found = _of_rust(path_pattern(regex)).search(path)
+    found = search(path_pattern(regex), path)
     if found is None:
         return None
     # Without groups Kong gives no captures, not even the whole.
     return PathMatch(found[0], _captures(found) if found.re.groups else {})
 
 
+def search(regex: str, text: str) -> re.Match[str] | None:
+    """Return what a regular expression of Rust's finds in *text*."""
+    return _of_rust(regex).search(text)
+
+
 def finds(regex: str, text: str, *, traditional: bool) -> bool:
     """Whether *regex* of a header finds something in *text*."""
     if not traditional:
-        return _of_rust(regex).search(text) is not None
+        return search(regex, text) is not None
     return _of_pcre(regex).search(_bytes(text)) is not None
 
 

@@ -115,8 +115,8 @@ def header_condition(name: str, values: Sequence[str], flavor: Flavor) -> Header
         return _traditional_header(name, values)
     return HeaderCondition(
         fold_header_name(name),
-        tuple(_lower(value) for value in values if not value.startswith(_REGEX_MARK)),
-        tuple(_lower(value[2:]) for value in values if value.startswith(_REGEX_MARK)),
+        tuple(ascii_lower(value) for value in values if not value.startswith(_REGEX_MARK)),
+        tuple(ascii_lower(value[2:]) for value in values if value.startswith(_REGEX_MARK)),
     )
 
 
@@ -125,17 +125,18 @@ def fold_header_name(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _lower(text: str) -> str:
+def ascii_lower(text: str) -> str:
     """Lower the letters of ASCII only, as Kong does where it reads a route.
 
-    What a request brings is lowered for all letters, so that others in upper case never match.
+    Flavor traditional treats requests the same way. The others lower all letters of those, so
+    that values of routes with other letters in upper case never match.
     """
     return "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def _traditional_header(name: str, values: Sequence[str]) -> HeaderCondition:
     """Only a lone value is a regular expression there; letter case of the pattern counts."""
-    plain = tuple(value.lower() for value in values)
+    plain = tuple(map(ascii_lower, values))
     if len(values) == 1 and values[0].startswith(_REGEX_MARK):
         return HeaderCondition(name.lower(), plain, (values[0][2:],))
     return HeaderCondition(name.lower(), plain)

@@ -152,8 +152,13 @@ def _count(node: Repeat) -> str:
 
 
 def _byte_wise(node: Repeat) -> Ranges | None:
-    """Return the class that *node* repeats without end, if all characters but ASCII are in it."""
-    if node.high is not None or node.low > 1 or not isinstance(node.node, CharacterClass):
+    """Return the class that *node* repeats without end, if all characters but ASCII are in it.
+
+    A lazy repetition would stop inside a character.
+    """
+    if node.high is not None or node.low > 1 or not node.greedy:
+        return None
+    if not isinstance(node.node, CharacterClass):
         return None
     ranges = members(node.node.item, unicode=False)
     return ranges if intersection(ranges, NON_ASCII) == NON_ASCII else None
@@ -168,7 +173,7 @@ def _may_begin_inside(node: Node) -> bool:
     if isinstance(node, Alternatives | Concat):
         # For a Concat this is more than need be.
         return any(map(_may_begin_inside, node.nodes))
-    return False
+    return isinstance(node, Look) and node.kind == "not-word"
 
 
 def _may_be_empty(node: Node) -> bool:
