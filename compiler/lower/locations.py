@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.balancing import NORMALISED_PATH, PATH
 from compiler.lower.urls import lower_rewrites
 from compiler.model.layout import bundle_file, certificate_file, key_file
 from compiler.model.nginx import Location, Simple, Source
@@ -90,6 +91,7 @@ def _proxied(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
     return (
         Simple("set", (Expression("$upstream_host"), host)),
         *_stripped(answer),
+        *_hashed_path(answer),
         *before,
         *lower_rewrites(answer),
         *_tls(answer, plan.common_tls),
@@ -103,6 +105,13 @@ def _stripped(answer: Proxied) -> tuple[Simple, ...]:
     if not answer.strips:
         return ()
     return (Simple("set", (Expression("$stripped_prefix"), expression(answer.path or ""))),)
+
+
+def _hashed_path(answer: Proxied) -> tuple[Simple, ...]:
+    """Remember the path of the request, before it is rewritten, where it chooses the target."""
+    if not answer.destination.balancing.hashes_by("path"):
+        return ()
+    return (Simple("set", (Expression(PATH), NORMALISED_PATH)),)
 
 
 def _debug(answer: Answer, plan: Plan) -> tuple[Simple, ...]:

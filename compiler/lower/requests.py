@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.balancing import COOKIE, cookie_texts, lower_hash_maps, uses_cookie
 from compiler.lower.locations import client_certificate
+from compiler.lower.resolver import lower_resolver
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import Map, Section, Simple
 from compiler.model.plan import NoService, Proxied
@@ -85,6 +87,7 @@ def lower_maps(plan: Plan) -> tuple[Map, ...]:
     else:
         maps.append(_simple("what the client used", "$scheme", "$needs_https", "1", {"https": ""}))
     maps.append(_upgrade())
+    maps += lower_hash_maps(plan)
     maps += [_debug(name) for name in _debug_names(plan)]
     if _uses_dollar(plan):
         maps.append(_DOLLAR)
@@ -211,14 +214,7 @@ def lower_proxy(plan: Plan) -> tuple[Section, ...]:
         ),
         *_tls(plan),
     ]
-    if plan.resolvers:
-        servers = tuple(Literal(server) for server in plan.resolvers)
-        sections.append(
-            Section(
-                comment="names of upstreams are looked up here",
-                directives=(Simple("resolver", servers),),
-            )
-        )
+    sections += lower_resolver(plan)
     return tuple(sections)
 
 
@@ -268,6 +264,8 @@ def lower_every_server(plan: Plan) -> tuple[Section, ...]:
     headers = {"Upgrade": "$upgrade_to"}
     if plan.headers.request_id_to_client:
         headers["X-Kong-Request-Id"] = "$request_id"
+    if uses_cookie(plan):
+        headers["Set-Cookie"] = COOKIE
     headers |= {
         f"Kong-{name.replace('_', '-').title()}": f"$debug_{name}" for name in _debug_names(plan)
     }
@@ -290,4 +288,4 @@ def _uses_dollar(plan: Plan) -> bool:
     }
     stripped = (a.path or "" for a in _all_answers(plan) if isinstance(a, Proxied) and a.strips)
     texts = (d.host_header + (d.service.path or "") for d in destinations.values())
-    return any("$" in text for text in (*texts, *stripped))
+    return any("$" in text for text in (*texts, *stripped, *cookie_texts(plan)))
