@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_A, _AAAA, _SRV, _IN, _TTL = 1, 28, 33, 1, 1
+_A, _AAAA, _SRV, _IN = 1, 28, 33, 1
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class NameServer:
     port: int
     names: dict[str, Sequence[str]]
     services: dict[str, Sequence[Srv]]
+    ttl: int = 1
     asked: list[str] = field(default_factory=list)
     queries: list[tuple[str, int]] = field(default_factory=list)
 
@@ -49,11 +50,13 @@ class NameServer:
 def name_server(
     names: Mapping[str, Sequence[str]] | None = None,
     services: Mapping[str, Sequence[Srv]] | None = None,
+    *,
+    ttl: int = 1,
 ) -> Iterator[NameServer]:
     """Serve DNS over UDP within the block."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        state = NameServer(server.getsockname()[1], dict(names or {}), dict(services or {}))
+        state = NameServer(server.getsockname()[1], dict(names or {}), dict(services or {}), ttl)
         thread = threading.Thread(target=_serve, args=(server, state))
         thread.start()
         try:
@@ -97,7 +100,7 @@ def _records(name: str, kind: int, state: NameServer) -> list[bytes]:
         wanted = {_A: 4, _AAAA: 6}.get(kind)
         found = map(ipaddress.ip_address, state.names.get(name, ()))
         data = [address.packed for address in found if address.version == wanted]
-    return [struct.pack("!HHHIH", 0xC00C, kind, _IN, _TTL, len(each)) + each for each in data]
+    return [struct.pack("!HHHIH", 0xC00C, kind, _IN, state.ttl, len(each)) + each for each in data]
 
 
 def _srv(found: Srv) -> bytes:
