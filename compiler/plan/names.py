@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from compiler.model.settings import Settings
 
 _CACHE = "nginx keeps answers as long as their TTL says"
-_ERRORS = "nginx asks again after a second, and keeps addresses while servers fail"
+_ERRORS = "nginx asks again after 10 s, and keeps addresses while name servers fail"
 _HOSTS = "nginx reads no file of hosts; put the names into DNS, or give addresses"
 _OLD = {
     "dns_hostsfile": _HOSTS,

@@ -127,7 +127,8 @@ def srv(engine: Engine, folder: Path) -> Iterator[SrvServed]:
             ],
         }  # fmt: skip
         with dns.name_server(known, services) as names:
-            files = {"kong.conf": conf(names), "kong.yml": entities}
+            # Else nginx asks for names that were not found after ten seconds again.
+            files = {"kong.conf": conf(names, dns_valid_ttl="1"), "kong.yml": entities}
             with gateway(engine, folder, files) as served:
                 yield served, names, peers
 
@@ -228,7 +229,7 @@ def test_a_name_that_does_not_resolve_stops_no_other(
                 for name, targets in groups.items()
             ],
         }  # fmt: skip
-        files = {"kong.conf": conf(names), "kong.yml": entities}
+        files = {"kong.conf": conf(names, dns_valid_ttl="1"), "kong.yml": entities}
         with gateway(engine, workdir, files) as served:
             for path, status in {"/mixed": 200, "/nothing": 502, "/fine": 200}.items():
                 assert becomes(served, path, status), path
