@@ -88,6 +88,7 @@ def served(engine: Engine, folder: Path) -> Iterator[Served]:
             group("least", peers, {"a": 1, "b": 1}, algorithm="least-connections"),
             group("without-d", peers, dict.fromkeys("abc", 100), **header),
             group("hashed-weights", peers, {"a": 30000, "b": 10000, "c": 1, "d": 0}, **header),
+            group("hashed-thirds", peers, {"a": 200, "b": 100}, **header),
             group("hashed-by-nothing", peers, equal, algorithm="consistent-hashing"),
             group("twice", peers, {"a": 50, "b": 100}),
         ]
@@ -236,10 +237,13 @@ def test_removing_a_target_moves_only_its_keys(served: Served) -> None:
     assert moved > 10
 
 
-def test_keys_spread_by_weight_however_large_the_weights(served: Served) -> None:
-    shares = Counter(target(served, "/hashed-weights", X_User=key) for key in users(400))
-    assert 230 < shares["a"] < 360
-    assert 50 < shares["b"] < 160
+@pytest.mark.parametrize(("path", "share"), [("/hashed-weights", 0.75), ("/hashed-thirds", 0.67)])
+def test_keys_spread_by_weight_however_large_the_weights(
+    served: Served, path: str, share: float
+) -> None:
+    shares = Counter(target(served, path, X_User=key) for key in users(400))
+    assert abs(shares["a"] / 400 - share) < 0.1
+    assert shares["b"] > 60
     assert shares["d"] == 0
 
 
