@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import upstream_rules as rules
 from compiler.model.balancing import Lookup
+from compiler.model.diagnostic import Severity
 from compiler.model.place import place_of
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def plan_lookup(
         report.add(
             rules.SRV_FIRST,
             None if default else place_of(settings.origin(name)),
+            severity=None if default else Severity.WARNING,
             name=plain_name,
         )
     valid = "resolver_valid_ttl" if new else "dns_valid_ttl"

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.gateway import gateway
+from support.gateway import check, gateway
 from support.upstreams import Options, upstream
 
 if TYPE_CHECKING:
@@ -278,3 +278,27 @@ def test_no_cookie_is_set_where_something_else_decides(served: Served) -> None:
     assert ask(served, "/argument-else-cookie?u=1").header("set-cookie") is None
     assert ask(served, "/by-header").header("set-cookie") is None
     assert served[0].get("x.test", "/none", tls=False).header("set-cookie") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"hash_on": "consumer"}, "K400"),
+        ({"hash_on": "uri_capture", "hash_on_uri_capture": "x"}, "K400"),
+        ({**HASHED["by-header"], "hash_fallback": "consumer"}, "K400"),
+        ({"hash_on": "consumer", "hash_fallback": "ip"}, "K401"),
+        ({"algorithm": "consistent-hashing"}, "K402"),
+        # The path is always there: what would come after it is never needed.
+        ({"hash_on": "path", "hash_fallback": "consumer"}, None),
+        ({"algorithm": "least-connections", "hash_on": "consumer"}, None),
+    ],
+)
+def test_keys_that_nobody_has_are_told_of(
+    workdir: Path, fields: dict[str, Any], code: str | None
+) -> None:
+    targets = [{"target": f"192.0.2.{n}:80"} for n in (1, 2)]
+    upstreams = [{"name": "s.upstream", "host_header": "x.test", "targets": targets, **fields}]
+    entities = {"_format_version": "3.0", "services": [service("s")], "upstreams": upstreams}
+    exit_code, found = check(workdir, {"kong.conf": "admin_listen = off\n", "kong.yml": entities})
+    assert {x["code"] for x in found if x["code"].startswith("K40")} == ({code} if code else set())
+    assert exit_code == (code == "K400")

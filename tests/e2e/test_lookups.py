@@ -272,3 +272,16 @@ def refusals(served: Gateway, key: str) -> int:
     before = served.error_log().count("connect() failed")
     assert who(served, "/s", key) == "upstream"
     return served.error_log().count("connect() failed") - before
+
+
+@pytest.mark.parametrize(
+    ("order", "severity"),
+    [("", "info"), ("dns_order = SRV,A\n", "warning"), ("dns_order = A,SRV\n", None)],
+)
+def test_that_srv_records_come_first_is_said_as_loud_as_it_was_asked_for(
+    workdir: Path, order: str, severity: str | None
+) -> None:
+    text = f"dns_resolver = 127.0.0.1\nproxy_listen = 127.0.0.1:1\n{order}"
+    entities = {"_format_version": "3.0", "services": [service("s", "pool.test")]}
+    found = check(workdir, {"kong.conf": text, "kong.yml": entities}, nginx_version="1.31.0")[1]
+    assert [x["severity"] for x in found if x["code"] == "K410"] == ([severity] if severity else [])
