@@ -83,7 +83,7 @@ UPSTREAM_ALGORITHM = Rule(
     name="upstream-algorithm-not-compiled",
     severity=Severity.ERROR,
     message="upstream {upstream}: the algorithm {algorithm} is not compiled yet",
-    hint="use round-robin",
+    hint="use round-robin, least-connections or consistent-hashing",
 )
 UPSTREAM_FEATURE = Rule(
     code="K350",

@@ -101,7 +101,7 @@ class Lines:
             margin = " " * indent
             text = "".join(
                 [
-                    f"{margin}{_checked(d.name)} {' '.join([_spell(arg) for arg in d.args])};\n"
+                    f"{margin}{' '.join([_checked(d.name), *map(_spell, d.args)])};\n"
                     for d in directives
                 ]
             )

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _REPEATABLE = frozenset({"add_header", "proxy_set_header", "set_real_ip_from"})
 """Directives of ours that nginx takes several times in one block."""
 
+_LONG_VARIABLES = (Simple("variables_hash_bucket_size", (128,)),)
+"""For names that do not fit into nginx's 64 bytes."""
+
 TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 """nginx's folders for temporary files; kept under `logs/tmp`, so that the tree is all it needs."""
 
@@ -149,7 +152,8 @@ def _sizes(maps: list[Map], longest_name: int, injected: set[str]) -> tuple[Sect
         Simple("map_hash_bucket_size", (_power(4 * max(keys, default=0) + 128, 256),)),
         Simple("server_names_hash_max_size", (1024,)),
         Simple("server_names_hash_bucket_size", (_power(longest_name + 32, 128),)),
-        Simple("variables_hash_max_size", (_power(len(maps) * 4, 4096),)),
+        Simple("variables_hash_max_size", (_power(8 * len(maps), 4096),)),
+        *(_LONG_VARIABLES if any(len(found.variable) > 40 for found in maps) else ()),
         Simple("proxy_headers_hash_max_size", (1024,)),
         Simple("proxy_headers_hash_bucket_size", (128,)),
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.balancing import COOKIE, cookie_texts, lower_hash_maps, uses_cookie
 from compiler.lower.errors import error_maps
 from compiler.lower.locations import client_certificate
+from compiler.lower.resolver import lower_resolver
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import Map, Section, Simple
 from compiler.model.plan import NoService, Proxied
@@ -77,6 +79,7 @@ def lower_maps(plan: Plan) -> tuple[Map, ...]:
     else:
         maps.append(_simple("what the client used", "$scheme", "$needs_https", "1", {"https": ""}))
     maps.append(_upgrade())
+    maps += lower_hash_maps(plan)
     maps += [_debug(name) for name in _debug_names(plan)]
     if _uses_dollar(plan):
         maps.append(_DOLLAR)
@@ -188,14 +191,7 @@ def lower_proxy(plan: Plan) -> tuple[Section, ...]:
         ),
         *_tls(plan),
     ]
-    if plan.resolvers:
-        servers = tuple(Literal(server) for server in plan.resolvers)
-        sections.append(
-            Section(
-                comment="names of upstreams are looked up here",
-                directives=(Simple("resolver", servers),),
-            )
-        )
+    sections += lower_resolver(plan)
     return tuple(sections)
 
 
@@ -245,6 +241,8 @@ def lower_server_sections(plan: Plan) -> tuple[Section, ...]:
     headers = {"Upgrade": "$upgrade_to"}
     if plan.headers.request_id_to_client:
         headers["X-Kong-Request-Id"] = "$request_id"
+    if uses_cookie(plan):
+        headers["Set-Cookie"] = COOKIE
     headers |= {
         f"Kong-{name.replace('_', '-').title()}": f"$debug_{name}" for name in _debug_names(plan)
     }
@@ -265,4 +263,4 @@ def _uses_dollar(plan: Plan) -> bool:
     names = (answer.group.name for answer in proxied if answer.group is not None)
     keys = (table.key for table in plan.tables)
     texts = (d.host_header + (d.service.path or "") for d in destinations.values())
-    return any("$" in text for text in (*texts, *stripped, *names, *keys))
+    return any("$" in text for text in (*texts, *stripped, *names, *keys, *cookie_texts(plan)))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.balancing import METHODS, hash_weights, lower_method
 from compiler.model.nginx import Simple, Source, UpstreamBlock, UpstreamServer
 from compiler.model.words import Literal, Raw
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Peer, Plan, UpstreamGroup
+    from compiler.model.plan import Destination, Peer, Plan, UpstreamGroup
 
 ZONE = Literal("upstream_names")
-"""The shared memory in which looked-up addresses are kept, one zone for all groups."""
+"""The shared memory in which workers keep what they have to agree on, one zone for all groups."""
 
 _NO_PEER = UpstreamServer(
-    address=Literal("127.0.0.1:1"), weight=None, resolve=False, ignore_failures=False, down=True
+    address=Literal("127.0.0.1:1"), weight=None, resolve=False, max_fails=None, down=True
 )
 """nginx wants a server in every group; this one is never asked."""
 
@@ -24,11 +25,17 @@ _SMALLEST_ZONE = 256 * 1024
 
 def lower_upstreams(plan: Plan) -> tuple[UpstreamBlock, ...]:
     """Return a block for each group, so that no two share connections or TLS sessions."""
-    shared, separate = _directives(plan, shared=True), _directives(plan, shared=False)
-    blocks = [
-        _block(group, plan, shared if group.shared_connections else separate)
-        for group in plan.groups
-    ]
+    # One tuple for all alike: it is spelt once.
+    directives = {
+        (shared, balanced): _directives(plan, shared=shared, balanced=balanced)
+        for shared in (True, False)
+        for balanced in (True, False)
+    }
+    blocks = []
+    for group in plan.groups:
+        method = lower_method(group.destination)
+        kept = directives[group.shared_connections, bool(method)]
+        blocks.append(_block(group, plan, method, kept))
     if any(block.zone is not None for block in blocks):
         blocks.insert(0, _zone(plan))
     return tuple(blocks)
@@ -37,18 +44,23 @@ def lower_upstreams(plan: Plan) -> tuple[UpstreamBlock, ...]:
 def _zone(plan: Plan) -> UpstreamBlock:
     """Return a group without peers that gives the shared zone its size, in one place."""
     return UpstreamBlock(
-        comment="memory for the addresses that names are looked up to, shared by all groups",
+        comment="memory for addresses that are looked up and failures that are counted, for all",
         name=ZONE,
         zone=(ZONE, Literal(f"{zone_size(plan) // 1024}k")),
         servers=(_NO_PEER,),
+        method=(),
         keepalive=(),
         source=None,
     )
 
 
 def zone_size(plan: Plan) -> int:
-    """Return the bytes for looked-up peers, in powers of two so that it seldom changes."""
-    peers = sum(peer.resolve for group in plan.groups for peer in group.destination.peers)
+    """Return the bytes for peers in shared memory, in powers of two so that it seldom changes."""
+    peers = sum(
+        len(group.destination.peers)
+        for group in plan.groups
+        if looked_up(group, plan) or group.destination.health.failures
+    )
     size = _SMALLEST_ZONE
     while size < peers * _BYTES_PER_PEER:
         size *= 2
@@ -60,15 +72,19 @@ def looked_up(group: UpstreamGroup, plan: Plan) -> bool:
     return plan.features.resolve_peers and any(p.resolve for p in group.destination.peers)
 
 
-def _block(group: UpstreamGroup, plan: Plan, keepalive: tuple[Simple, ...]) -> UpstreamBlock:
-    service = group.destination.service
-    peers = group.destination.peers
-    dynamic = looked_up(group, plan)
+def _block(
+    group: UpstreamGroup, plan: Plan, method: tuple[Simple, ...], keepalive: tuple[Simple, ...]
+) -> UpstreamBlock:
+    destination = group.destination
+    service = destination.service
+    # Workers have to agree on addresses, and on who is out as Kong's do.
+    in_memory = looked_up(group, plan) or destination.health.failures
     return UpstreamBlock(
         comment=_comment(group),
         name=Literal(group.name),
-        zone=(ZONE,) if dynamic else None,
-        servers=tuple(_server(peer, plan, alone=len(peers) == 1) for peer in peers) or (_NO_PEER,),
+        zone=(ZONE,) if in_memory else None,
+        servers=_servers(destination, plan) or (_NO_PEER,),
+        method=method,
         keepalive=keepalive,
         source=Source("service", service.id, service.name, service.source),
     )
@@ -83,25 +99,51 @@ def _comment(group: UpstreamGroup) -> str:
     return service if group.shared_connections else f"{service}, verified as the client's Host"
 
 
-def _server(peer: Peer, plan: Plan, *, alone: bool) -> UpstreamServer:
-    return UpstreamServer(
-        address=Literal(peer.address),
-        weight=None if alone else peer.weight,
-        resolve=peer.resolve and plan.features.resolve_peers,
-        # Kong takes no peer out of rotation unless passive health checks say so.
-        ignore_failures=not alone,
+def _servers(destination: Destination, plan: Plan) -> tuple[UpstreamServer, ...]:
+    peers = destination.peers
+    alone = len(peers) == 1
+    hashed = destination.balancing.algorithm == "consistent-hashing"
+    weights = hash_weights(peers) if hashed and not alone else [peer.weight for peer in peers]
+    return tuple(
+        _server(peer, None if alone or peer.srv else weight, destination, plan)
+        for peer, weight in zip(peers, weights, strict=True)
     )
 
 
-def _directives(plan: Plan, *, shared: bool) -> tuple[Simple, ...]:
+def _server(peer: Peer, weight: int | None, destination: Destination, plan: Plan) -> UpstreamServer:
+    health = destination.health
+    # One address is never taken out; a name may stand for several.
+    one_address = len(destination.peers) == 1 and is_address(peer)
+    service, address = None, peer.address
+    if peer.srv:
+        first, second, address = peer.host.rstrip(".").split(".", 2)
+        service = Literal(f"{first}.{second}")
+    return UpstreamServer(
+        address=Literal(address),
+        service=service,
+        weight=weight,
+        resolve=peer.resolve and plan.features.resolve_peers,
+        # Kong takes no peer out of rotation unless health checks say so.
+        max_fails=None if one_address else health.failures,
+        fail_timeout=Literal(f"{health.seconds}s") if health.failures and not one_address else None,
+    )
+
+
+def is_address(peer: Peer) -> bool:
+    """Tell whether the peer is one address, and no name that may stand for several."""
+    return not peer.resolve and peer.host.lower() != "localhost"
+
+
+def _directives(plan: Plan, *, shared: bool, balanced: bool) -> tuple[Simple, ...]:
     """Return what is injected, in front since nginx wants a method before `keepalive`; then ours.
 
-    Nothing that is injected keeps connections which must not be shared.
+    Nothing that is injected keeps connections which must not be shared, or chooses another
+    method where the upstream (*balanced*) has one.
     """
     raw = tuple(
         Simple(d.name, (Raw(d.value),))
         for d in plan.directives.get("upstream", ())
-        if shared or not d.name.startswith("keepalive")
+        if (shared or not d.name.startswith("keepalive")) and not (balanced and d.name in METHODS)
     )
     injected = {d.name for d in raw}
     return (*raw, *(d for d in _keepalive(plan, shared=shared) if d.name not in injected))

@@ -48,12 +48,17 @@ class Map:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamServer:
-    """A `server` of an `upstream` block."""
+    """A `server` of an `upstream` block; `service` is what stands before a name with SRV records.
+
+    `max_fails` and `fail_timeout` (seconds) are nginx's own where they are None.
+    """
 
     address: Literal
     weight: int | None
     resolve: bool
-    ignore_failures: bool
+    max_fails: int | None
+    fail_timeout: Literal | None = None
+    service: Literal | None = None
     down: bool = False
 
 
@@ -65,6 +70,7 @@ class UpstreamBlock:
     name: Literal
     zone: tuple[Literal, ...] | None
     servers: tuple[UpstreamServer, ...]
+    method: tuple[Simple, ...]
     keepalive: tuple[Simple, ...]
     source: Source | None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from compiler.model.balancing import Balancing, Health, Lookup
     from compiler.model.config import Because
     from compiler.model.entities import Certificate, Route, Service, Upstream
     from compiler.model.settings import Directive, Listener
@@ -43,12 +44,16 @@ class UpstreamTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """An address behind a service: `host` a name or an address (IPv6 in brackets)."""
+    """An address behind a service: `host` a name or an address (IPv6 in brackets).
+
+    With `srv` the name's SRV records hold the real names and ports, and their weights.
+    """
 
     host: str
     port: int
     weight: int | None = None
     resolve: bool = False
+    srv: bool = False
 
     @property
     def address(self) -> str:
@@ -58,7 +63,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where a service's requests go and what is said there.
+    """Where a service's requests go, how they are spread, and what is said there.
 
     `host_header` is the Host that is sent to it. `fixed_peers` is False when the name has to be
     looked up for each request (nginx versions that cannot re-resolve a group's peers).
@@ -70,6 +75,8 @@ class Destination:
     peers: tuple[Peer, ...]
     host_header: str
     tls: UpstreamTls | None
+    balancing: Balancing
+    health: Health
     fixed_peers: bool = True
 
 
@@ -290,6 +297,7 @@ class Features:
     shares_upstream_tls: bool
     upstream_tls13_by_default: bool
     keepalive_by_default: bool
+    lookup_without_ipv4: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +336,7 @@ class Plan:
     groups: tuple[UpstreamGroup, ...]
     common_tls: TlsPolicy | None
     resolvers: tuple[str, ...]
+    lookup: Lookup
     directives: Mapping[str, tuple[Directive, ...]]
     dhparam: str | None = field(repr=False)
     ciphers: str | None

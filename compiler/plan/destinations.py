@@ -5,14 +5,18 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from compiler.catalog import plan_rules, tls_rules
+from compiler.catalog import plan_rules, tls_rules, upstream_rules
+from compiler.model.entities import Upstream
 from compiler.model.plan import Destination, Peer, UpstreamTls
+from compiler.plan.balancing import plan_balancing
+from compiler.plan.health import plan_health
+from compiler.plan.names import asks_for_srv, srv_problem
 from compiler.plan.upstream_tls import plan_policy
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
-    from compiler.model.entities import Service, Target, Upstream
+    from compiler.model.entities import Service, Target
     from compiler.model.plan import Features
     from compiler.model.x509 import Bundle
 
@@ -44,7 +48,7 @@ class DestinationPlanner:
         upstream = self._upstreams.get(service.host)
         peers = self._peers(service, upstream)
         host, name = self._names(service, upstream, peers, sends_own_name=sends_own_name)
-        return Destination(
+        destination = Destination(
             service=service,
             upstream=upstream,
             scheme=service.protocol,
@@ -52,11 +56,18 @@ class DestinationPlanner:
             host_header=host,
             tls=self._tls(service, upstream, name),
             fixed_peers=self._fixed(upstream, peers),
+            balancing=plan_balancing(upstream),
+            health=plan_health(upstream, self._report),
         )
+        if upstream is not None:
+            self._check_hashing(destination, upstream)
+            if upstream.use_srv_name and sends_own_name:
+                self._check_srv_host(destination, upstream)
+        return destination
 
     def _peers(self, service: Service, upstream: Upstream | None) -> tuple[Peer, ...]:
         if upstream is None:
-            return (self._peer(service.host, service.port, None),)
+            return (self._peer(service.host, service.port, None, service),)
         targets = [t for t in self._targets.get(upstream.id, []) if t.weight > 0]
         if not targets:
             self._report.add(
@@ -66,13 +77,57 @@ class DestinationPlanner:
                 upstream=upstream.name,
             )
         return tuple(
-            self._peer(*_split_target(target.target), target.weight)
+            self._peer(*_split_target(target.target), target.weight, upstream)
             for target in sorted(targets, key=lambda t: (t.target, t.id))
         )
 
-    def _peer(self, host: str, port: int, weight: int | None) -> Peer:
+    def _peer(self, host: str, port: int, weight: int | None, owner: Service | Upstream) -> Peer:
         named = not is_address(host) and host.lower() != "localhost"
-        return Peer(host=_bracketed(host), port=port, weight=weight, resolve=named)
+        use_srv_name = isinstance(owner, Upstream) and owner.use_srv_name
+        srv = named and asks_for_srv(host, self._config.settings, use_srv_name=use_srv_name)
+        problem = srv_problem(host, self._features) if srv else None
+        if problem is not None:
+            reason, advice = problem
+            self._report.add(
+                upstream_rules.SRV_NAMES,
+                owner.source.place("targets" if isinstance(owner, Upstream) else "host"),
+                entity=owner.ref,
+                owner=f"{owner.ref.type} {owner.name or owner.id}",
+                name=host,
+                reason=reason,
+                advice=advice,
+            )
+        return Peer(host=_bracketed(host), port=port, weight=weight, resolve=named, srv=srv)
+
+    def _check_hashing(self, destination: Destination, upstream: Upstream) -> None:
+        """Report that a name with several addresses is one target to nginx."""
+        names = [peer for peer in destination.peers if peer.resolve and not peer.srv]
+        if not names or destination.balancing.algorithm != "consistent-hashing":
+            return
+        if not destination.fixed_peers:
+            difference = "nginx takes the addresses of a single name in turn before 1.27.3"
+        elif len(destination.peers) == 1:
+            difference = "most keys move when the addresses of the name change"
+        else:
+            difference = "nginx takes the addresses of one name in turn"
+        self._report.add(
+            upstream_rules.HASH_NAMES,
+            upstream.source.place("targets"),
+            entity=upstream.ref,
+            service=destination.service.label,
+            upstream=upstream.name,
+            difference=difference,
+        )
+
+    def _check_srv_host(self, destination: Destination, upstream: Upstream) -> None:
+        if upstream.host_header is None and any(peer.srv for peer in destination.peers):
+            self._report.add(
+                upstream_rules.SRV_HOST,
+                upstream.source.place("use_srv_name"),
+                entity=upstream.ref,
+                upstream=upstream.name,
+                host=destination.host_header,
+            )
 
     def _fixed(self, upstream: Upstream | None, peers: tuple[Peer, ...]) -> bool:
         """Tell whether the peers can stand in a group; names may have to be looked up each time."""
@@ -101,13 +156,13 @@ class DestinationPlanner:
         """Return the Host that is sent and the TLS name (None where there is no single one)."""
         default_port = DEFAULT_PORTS.get(service.protocol, 80)
         if upstream is None:
-            return _host_header(service.host, service.port, default_port), service.host
+            return _header_of(peers[0], default_port), service.host
         if upstream.host_header is not None:
             return upstream.host_header, upstream.host_header.rpartition(":")[0] or (
                 upstream.host_header
             )
         names = sorted({peer.host for peer in peers})
-        headers = {_host_header(peer.host, peer.port, default_port) for peer in peers}
+        headers = {_header_of(peer, default_port) for peer in peers}
         if len(headers) == 1:
             return headers.pop(), names[0]
         if sends_own_name and peers:
@@ -188,6 +243,6 @@ def _split_target(target: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _host_header(host: str, port: int, default_port: int) -> str:
-    host = _bracketed(host)
-    return host if port == default_port else f"{host}:{port}"
+def _header_of(peer: Peer, default_port: int) -> str:
+    # Kong adds the port of the SRV record, which nobody knows before the request.
+    return peer.host if peer.srv or peer.port == default_port else peer.address

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 from compiler.catalog import plan_rules as rules
 from compiler.catalog import tls_rules
+from compiler.model.balancing import Lookup
 from compiler.model.place import Default, place_of
 from compiler.model.plan import Headers, Keepalive, ListenGroup, Plan
 from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
+from compiler.plan.names import plan_lookup
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import plan_tables
@@ -65,6 +67,7 @@ def make_plan(
     report_cost(tables, features, inputs.nginx_version, report)
     _report_policy_cas(config, destinations.values(), report)
     named = [d for d in destinations.values() if any(peer.resolve for peer in d.peers)]
+    lookup = plan_lookup(settings, features, _plain_name(named), report) if named else Lookup()
     return Plan(
         features=features,
         listen=listen,
@@ -74,6 +77,7 @@ def make_plan(
         groups=groups,
         common_tls=plan_common_policy(tables, config.materials.upstream),
         resolvers=plan_resolvers(settings, named, inputs, report),
+        lookup=lookup,
         directives=plan_directives(settings, inputs.target),
         dhparam=config.materials.dhparam,
         ciphers=settings.text("ssl_ciphers"),
@@ -128,6 +132,12 @@ def _destinations(
         for identifier in own_name
         if config.entities.services[identifier].enabled
     }
+
+
+def _plain_name(named: Iterable[Destination]) -> str | None:
+    """Return a name that is looked up for its addresses, None when there is none."""
+    peers = (peer for destination in named for peer in destination.peers)
+    return next((peer.host for peer in peers if peer.resolve and not peer.srv), None)
 
 
 def _report_policy_cas(config: Config, destinations: Iterable[Destination], report: Report) -> None:

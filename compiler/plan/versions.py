@@ -16,4 +16,5 @@ def features_of(version: Version) -> Features:
         shares_upstream_tls=version >= (1, 23, 1),
         upstream_tls13_by_default=version >= (1, 23, 4),
         keepalive_by_default=version >= (1, 29, 7),
+        lookup_without_ipv4=version >= (1, 23, 1),
     )

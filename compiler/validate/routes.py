@@ -1,4 +1,4 @@
-"""What routes, services and upstreams ask for that is not compiled: refused, not approximated."""
+"""What routes and services ask for that is not compiled: refused, not approximated."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.document import SequenceNode
+from compiler.validate.upstreams import check_upstreams
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
-    from compiler.model.entities import Route, Service, Upstream
+    from compiler.model.entities import Route, Service
     from compiler.model.place import Place
 
 _HTTP = frozenset({"http", "https"})
@@ -33,10 +34,7 @@ def check_routes(config: Config, report: Report) -> None:
     for service in services.values():
         if service.enabled and service.id in used:
             _check_service(service, report)
-    hosts = {service.host for service in services.values() if service.enabled}
-    for upstream in config.entities.upstreams.values():
-        if upstream.name in hosts:
-            _check_upstream(upstream, report)
+    check_upstreams(config, report)
 
 
 def _check_route(route: Route, config: Config, report: Report) -> None:
@@ -107,36 +105,3 @@ def _check_service(service: Service, report: Report) -> None:
             what=f"the path of service {service.label}",
             length=length,
         )
-
-
-def _check_upstream(upstream: Upstream, report: Report) -> None:
-    if upstream.algorithm != "round-robin":
-        report.add(
-            rules.UPSTREAM_ALGORITHM,
-            upstream.source.place("algorithm"),
-            entity=upstream.ref,
-            upstream=upstream.name,
-            algorithm=upstream.algorithm,
-        )
-    features = []
-    if upstream.use_srv_name:
-        features.append(("use_srv_name", "use_srv_name"))
-    if _checks_health(upstream):
-        features.append(("healthchecks", "health checking"))
-    for field, feature in features:
-        report.add(
-            rules.UPSTREAM_FEATURE,
-            upstream.source.place(field),
-            entity=upstream.ref,
-            upstream=upstream.name,
-            feature=feature,
-        )
-
-
-def _checks_health(upstream: Upstream) -> bool:
-    active = upstream.healthchecks.get("active") or {}
-    passive = upstream.healthchecks.get("passive") or {}
-    intervals = [(active.get(kind) or {}).get("interval") or 0 for kind in ("healthy", "unhealthy")]
-    failures = passive.get("unhealthy") or {}
-    counts = [failures.get(k) or 0 for k in ("tcp_failures", "timeouts", "http_failures")]
-    return any(intervals) or any(counts)

@@ -45,6 +45,22 @@ ENTITIES: dict[str, Callable[[str], dict[str, Any]]] = {
         "service": {"host": "u"},
         "upstream": {"host_header": f"h{text}"},
     },
+    "cookie hashed by": lambda text: {
+        "service": {"host": "u"},
+        "upstream": {"hash_on": "cookie", "hash_on_cookie": f"c{text}"},
+    },
+    "path of that cookie": lambda text: {
+        "service": {"host": "u"},
+        "upstream": {"hash_on": "cookie", "hash_on_cookie": "c", "hash_on_cookie_path": f"/{text}"},
+    },
+    "header hashed by": lambda text: {
+        "service": {"host": "u"},
+        "upstream": {"hash_on": "header", "hash_on_header": f"X{text}"},
+    },
+    "argument hashed by": lambda text: {
+        "service": {"host": "u"},
+        "upstream": {"hash_on": "query_arg", "hash_on_query_arg": f"a{text}"},
+    },
     "target": lambda text: {"service": {"host": "u"}, "target": {"target": f"192.0.2.9{text}"}},
     "sni": lambda text: {"sni": {"name": f"n{text}.example.com"}},
     "sni wildcard": lambda text: {"sni": {"name": f"*.n{text}.example.com"}},

@@ -20,6 +20,7 @@ from compiler.catalog import (
     read_rules,
     settings_rules,
     tls_rules,
+    upstream_rules,
 )
 from compiler.cli.build import compile_for
 from compiler.cli.gather import Options, gather
@@ -75,6 +76,7 @@ CATALOGS = (
     entity_rules,
     tls_rules,
     plan_rules,
+    upstream_rules,
 )
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -50,10 +50,16 @@ class Options:
 
 @dataclass
 class Upstream:
-    """A server that runs; what it saw is in `requests` and `failures`."""
+    """A server that runs; what it saw is in `requests` and `failures`.
+
+    While `drops` is set it reads requests and closes without an answer; while there is a
+    `gate`, answers wait for it.
+    """
 
     port: int
     options: Options
+    drops: bool = False
+    gate: threading.Event | None = None
     connections: int = 0
     requests: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -203,6 +209,11 @@ class _Server:
                     "tls": tls,
                 }
                 self.state.requests.append(echo)
+                gate = self.state.gate
+                if gate is not None:
+                    gate.wait(_TIMEOUT)
+                if self.state.drops:
+                    return
                 closes = _closes(request)
                 connection.sendall(self._response(echo, closes=closes))
                 if closes:
