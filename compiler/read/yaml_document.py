@@ -37,6 +37,9 @@ _HINTS = {
     "did not find expected '-' indicator": "items of one list begin at the same column",
     "found unexpected end of stream": "a quote or bracket is not closed",
 }
+_TOO_DEEP = "exceeded maximum nesting depth"
+"""How libyaml says so: it looks ahead through brackets, and may get there before us."""
+
 _DEFAULT_HINT = "check indentation, quotes and brackets at and before this line"
 
 
@@ -88,6 +91,9 @@ def _report_syntax(name: str, error: yaml.MarkedYAMLError, report: Report) -> No
     problem = error.problem or error.context or "it can't be parsed"
     mark = error.problem_mark or error.context_mark
     place = Place(name) if mark is None else Place(name, mark.line + 1, mark.column + 1)
+    if problem == _TOO_DEEP:
+        report.add(rules.DOCUMENT_TOO_DEEP, place, limit=MAX_DEPTH)
+        return
     related = []
     if error.context and error.context_mark is not None:
         begin = error.context_mark
