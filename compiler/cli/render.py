@@ -9,6 +9,7 @@ from compiler.cli.build import compile_for, nginx_test, refuse_foreign, report_k
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import FOUND, OK, UsageError
 from compiler.cli.gather import gather
+from compiler.cli.launch import keep
 from compiler.cli.progress import Progress
 from compiler.cli.show import as_json, check_format, print_json, show_diagnostics
 from compiler.model.diagnostic import Report
@@ -41,6 +42,7 @@ def render(
     problem = None
     with Progress() as progress:
         compiled = compile_for(out, inputs, report, progress)
+        keep(inputs, compiled)
         if compiled is not None and out is not None:
             report_keys(compiled, report)
             progress("writing the tree")
