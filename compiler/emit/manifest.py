@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,6 @@ class Made:
 
 def manifest(tree: Tree, made: Made) -> OutputFile:
     """Return the manifest of *tree*; no key stands in it, only digests of files."""
-    digests = {path: sha256(file.data()).hexdigest() for path, file in tree.files.items()}
     parts = [
         f'"format": {FORMAT}',
         f'"program": {_json(made.program)}',
@@ -43,7 +41,7 @@ def manifest(tree: Tree, made: Made) -> OutputFile:
         f'"nginx_version": {_json(made.nginx_version)}',
         f'"kong_version": {_json(made.kong_version)}',
         f'"inputs": {_rows("[]", [_input(*item) for item in sorted(made.inputs.items())])}',
-        f'"files": {_rows("{}", [_file(p, f, digests[p]) for p, f in tree.files.items()])}',
+        f'"files": {_rows("{}", [_file(p, f) for p, f in tree.files.items()])}',
         f'"lines": {_rows("{}", [_spans(p, s) for p, s in sorted(tree.spans.items())])}',
     ]
     return OutputFile("{\n" + ",\n".join(parts) + "\n}\n")
@@ -53,8 +51,8 @@ def _input(name: str, digest: str) -> str:
     return f'{{"name": {_json(name)}, "sha256": "{digest}"}}'
 
 
-def _file(path: str, file: OutputFile, digest: str) -> str:
-    return f'{_json(path)}: {{"sha256": "{digest}", "mode": "{file.mode:04o}"}}'
+def _file(path: str, file: OutputFile) -> str:
+    return f'{_json(path)}: {{"sha256": "{file.digest()}", "mode": "{file.mode:04o}"}}'
 
 
 def _spans(path: str, spans: list[Span]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -118,12 +119,23 @@ class Main:
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """A file of the tree: its bytes and mode. Content of key files is a secret."""
+    """A file of the tree: its bytes and mode. Content of key files is a secret.
+
+    `sha256` is its digest in hex, where that is known already.
+    """
 
     content: str | Secret
     mode: int = 0o644
+    sha256: str | None = None
+
+    def text(self) -> str:
+        """Return what is written; no more than the writing may call it for a secret."""
+        return self.content if isinstance(self.content, str) else self.content.reveal()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the bytes, in hex."""
+        return self.sha256 or sha256(self.data()).hexdigest()
 
     def data(self) -> bytes:
         """Return the bytes to write."""
-        text = self.content if isinstance(self.content, str) else self.content.reveal()
-        return text.encode("utf-8", "surrogateescape")
+        return self.text().encode("utf-8", "surrogateescape")
