@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ FORMAT = 1
 
 def _json(value: str | None) -> str:
     return "null" if value is None else encode_basestring_ascii(value)
+
+
+_json_of_few = cache(_json)
+"""Spells what is the same on very many lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +67,14 @@ def _spans(path: str, spans: list[Span]) -> str:
 def _span(span: Span) -> str:
     source = span.source
     entity = (
-        f'{{"type": {_json(source.type)}, "id": {_json(source.id)}, "name": {_json(source.name)}}}'
+        f'{{"type": {_json_of_few(source.type)}, "id": {_json(source.id)}, "name": {_json(source.name)}}}'
     )
     node = source.node
     file = None if node is None else node.file
     line = "null" if node is None else node.position[0]
     return (
         f'{{"first": {span.first}, "last": {span.last}, "entity": {entity}, '
-        f'"file": {_json(file)}, "line": {line}}}'
+        f'"file": {_json_of_few(file)}, "line": {line}}}'
     )
 
 

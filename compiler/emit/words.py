@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from compiler.emit.marks import Marker
-    from compiler.model.nginx import Map, Simple
+    from compiler.model.nginx import Map, Simple, Source
 
 _BARE = re.compile(r"[A-Za-z0-9_./:@%+,=~*^|?&!<>$()\[\]-]+\Z")
 _NAME = re.compile(r"\$?[a-z0-9_]+")
@@ -44,7 +44,8 @@ def quote(text: str) -> str:
 
 
 def _spell_quoted(text: str) -> str:
-    return quote(text).replace(START, KEPT)
+    # What needs no quotes holds no mark either.
+    return text if _BARE.match(text) else quote(text).replace(START, KEPT)
 
 
 def _spell_raw(text: str) -> str:
@@ -77,7 +78,7 @@ def word(value: object) -> str:
 
     Raises TypeError for plain text: what a text means decides how it is spelt.
     """
-    return value if isinstance(value, Spelt) else _spell(value)
+    return value if type(value) is Spelt else _spell(value)
 
 
 def words(values: Iterable[object]) -> Spelt:
@@ -144,6 +145,11 @@ def block(text: str) -> Spelt:
     return Spelt(text)
 
 
-def mark(text: str) -> Spelt:
-    """Print a mark, which only the compiler makes, as it is."""
-    return Spelt(text)
+def begin(source: Source | None, marker: Marker) -> Spelt:
+    """Print the mark of where the lines of *source* begin."""
+    return Spelt(marker.begin(source))
+
+
+def end(source: Source | None, marker: Marker) -> Spelt:
+    """Print the mark of where they end."""
+    return Spelt(marker.end(source))
