@@ -16,6 +16,7 @@ import signal
 import threading
 from collections import deque
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 _ANSWER, _ERROR, _DONE = range(3)
 _SIZE = 8
 _PIPE_BYTES = 1 << 20
-_SURELY_TAKEN = 1 << 15
-"""A request this small fits into an empty pipe: it can be sent while nobody reads."""
-
 _PR_SET_PDEATHSIG = 1
 
 
@@ -121,16 +119,12 @@ class SecondProcess:
             self.kill()
 
     def ask(self, job: Job, *args: Any) -> Answers:
-        """Have *job* done with *args*; returns at once, or when earlier jobs are done."""
+        """Have *job* done with *args*; a large request waits until earlier jobs are done."""
         answers = Answers(self._receive)
         message = pickle.dumps((job, args), pickle.HIGHEST_PROTOCOL)
         try:
-            if len(message) > _SURELY_TAKEN:
-                # Each side would wait for the other to read, were an answer on its way meanwhile.
-                while self._waiting:
-                    self._receive()
             _send(self._requests, message)
-        except (DiedError, BrokenPipeError):
+        except BrokenPipeError:
             answers.put(_ERROR, _died())
         else:
             self._waiting.append(answers)
@@ -186,25 +180,35 @@ def _work(
         _die_with(parent)
         for descriptor in (requests, answers):
             _widen(descriptor)
+        # The work goes on while the first process is busy and takes no answers.
+        messages: SimpleQueue[bytes] = SimpleQueue()
+        threading.Thread(target=_send_all, args=(answers, messages), daemon=True).start()
         while True:
             job, args = pickle.loads(_receive(requests))  # noqa: S301 - from the first process
-            _do(job, args, answers)
-    except (EOFError, BrokenPipeError):
-        pass  # the first process needs nothing more
-    finally:
+            for message in _do(job, args):
+                messages.put(message)
+    finally:  # also when there are no more requests, or nobody takes answers
         os._exit(0)
 
 
-def _do(job: Job, args: tuple[Any, ...], answers: int) -> None:
+def _do(job: Job, args: tuple[Any, ...]) -> Iterator[bytes]:
+    """Do a job and yield messages; whatever goes wrong, the first process is told."""
     try:
         for answer in job(*args):
-            _send(answers, pickle.dumps((_ANSWER, answer), pickle.HIGHEST_PROTOCOL))
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the first process is told
-        _send(answers, pickle.dumps((_ERROR, error), pickle.HIGHEST_PROTOCOL))
+            yield pickle.dumps((_ANSWER, answer), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001
+        yield pickle.dumps((_ERROR, error), pickle.HIGHEST_PROTOCOL)
     else:
-        _send(answers, pickle.dumps((_DONE, None)))
+        yield pickle.dumps((_DONE, None))
+
+
+def _send_all(answers: int, messages: SimpleQueue[bytes]) -> NoReturn:
+    """Send what comes; end the process when nobody reads any more."""
+    try:
+        while True:
+            _send(answers, messages.get())
+    finally:
+        os._exit(0)
 
 
 def _die_with(parent: int) -> None:

@@ -19,14 +19,14 @@ def templates_folder() -> Path:
 class _Environment(Environment):
     """An environment whose templates read attributes of blocks, and nothing else of anything."""
 
-    getattr = staticmethod(getattr)
+    getattr = staticmethod(getattr)  # type: ignore[assignment]
 
 
 def environment() -> Environment:
     """Return a new environment in which everything printed is spelt by `words.word`."""
     made = _Environment(
         loader=FileSystemLoader(templates_folder()),
-        autoescape=False,  # noqa: S701 - not HTML: finalize spells every word, and refuses text
+        autoescape=False,  # not HTML: finalize spells every word, and refuses text
         finalize=word,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -66,9 +66,8 @@ def _spans(path: str, spans: list[Span]) -> str:
 
 def _span(span: Span) -> str:
     source = span.source
-    entity = (
-        f'{{"type": {_json_of_few(source.type)}, "id": {_json(source.id)}, "name": {_json(source.name)}}}'
-    )
+    kind, name = _json_of_few(source.type), _json(source.name)
+    entity = f'{{"type": {kind}, "id": {_json(source.id)}, "name": {name}}}'
     node = source.node
     file = None if node is None else node.file
     line = "null" if node is None else node.position[0]

@@ -19,6 +19,7 @@ _IS_TEXT = "="
 KEPT = f"{START}{_IS_TEXT}{_END}"
 """How text of users spells `START`, so that it is no mark."""
 
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Lines *first* to *last* (from 1) that come from *source*."""

@@ -83,15 +83,14 @@ def _pairs(plan: Plan) -> Iterator[KeyPair]:
             yield served.main
             if served.alternative is not None:
                 yield served.alternative
-    for policy in _policies(plan):
-        if policy.client is not None:
-            yield policy.client
+    # Thousands of policies may share a few.
+    clients = {id(policy.client): policy.client for policy in _policies(plan)}
+    yield from (pair for pair in clients.values() if pair is not None)
 
 
 def _bundles(plan: Plan) -> Iterator[Bundle]:
-    for policy in _policies(plan):
-        if policy.trusted is not None:
-            yield policy.trusted
+    bundles = {id(policy.trusted): policy.trusted for policy in _policies(plan)}
+    yield from (bundle for bundle in bundles.values() if bundle is not None)
 
 
 def _policies(plan: Plan) -> Iterator[TlsPolicy]:

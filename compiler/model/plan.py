@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class ServedCertificate:
     entity: Certificate | None = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SniPlan:
     """Kong's choice of a server certificate: exact, prefix, suffix, catch-all, default.
 
@@ -182,7 +183,7 @@ class SniPlan:
     catch_all: ServedCertificate | None
     default: tuple[KeyPair, ...]
 
-    @property
+    @cached_property
     def certificates(self) -> tuple[ServedCertificate, ...]:
         """Return each certificate once, in the order of the names."""
         served = [*self.exact.values(), *self.prefix.values(), *self.suffix.values()]

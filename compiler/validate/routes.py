@@ -66,7 +66,7 @@ def _check_route(route: Route, config: Config, report: Report) -> None:
                 protocol=protocol,
             )
     for index, path in enumerate(route.paths):
-        _check_path(route, path, _item(route, "paths", index), report)
+        _check_path(route, path, index, report)
     for index, host in enumerate(route.hosts):
         if ":" in host:
             report.add(
@@ -94,7 +94,7 @@ def _item(route: Route, field: str, index: int) -> Place:
     return route.source.place(field)
 
 
-def _check_path(route: Route, path: str, place: Place, report: Report) -> None:
+def _check_path(route: Route, path: str, index: int, report: Report) -> None:
     reason = None
     if path.startswith("~"):
         reason = "is a regular expression"
@@ -105,7 +105,7 @@ def _check_path(route: Route, path: str, place: Place, report: Report) -> None:
     if reason is not None:
         report.add(
             rules.ROUTE_PATH,
-            place,
+            _item(route, "paths", index),
             entity=route.ref,
             route=route.label,
             path=path[:200],
@@ -115,6 +115,7 @@ def _check_path(route: Route, path: str, place: Place, report: Report) -> None:
     length = 2 * len(path.encode("utf-8", "surrogateescape"))
     if length > _WORD_LIMIT - 100:
         what = f"a path of route {route.label}"
+        place = _item(route, "paths", index)
         report.add(rules.VALUE_TOO_LONG, place, entity=route.ref, what=what, length=length)
 
 
