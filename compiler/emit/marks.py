@@ -6,8 +6,9 @@ character, which other text spells as `KEPT`; they are taken out before anything
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from compiler.model.nginx import Source
@@ -20,7 +21,7 @@ KEPT = f"{START}{_IS_TEXT}{_END}"
 """How text of users spells `START`, so that it is no mark."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Span:
     """Lines *first* to *last* (from 1) that come from *source*."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from compiler.model.document import MappingNode
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from compiler.model.words import Expression, Literal, Word
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Source:
     """The entity or the setting that lines of the output come from."""
 
@@ -22,7 +23,7 @@ class Source:
     node: MappingNode | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Simple:
     """A simple directive."""
 
@@ -30,7 +31,7 @@ class Simple:
     args: tuple[Word, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Map:
     """A `map` block (or, with `by_address`, a `geo` block). `why` is its comment."""
 
@@ -43,7 +44,7 @@ class Map:
     sources: tuple[Source | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamServer:
     """A `server` of an `upstream` block."""
 
@@ -54,7 +55,7 @@ class UpstreamServer:
     down: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamBlock:
     """An `upstream` block."""
 
@@ -66,7 +67,7 @@ class UpstreamBlock:
     source: Source | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Location:
     """A `location` block.
 
@@ -82,7 +83,7 @@ class Location:
     source: Source | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Server:
     """A `server` block."""
 
@@ -93,7 +94,7 @@ class Server:
     locations: tuple[Location, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Section:
     """Directives with a comment that says what they are for."""
 
@@ -101,7 +102,7 @@ class Section:
     directives: tuple[Simple, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Main:
     """nginx.conf and the parts it includes."""
 
@@ -117,7 +118,7 @@ class Main:
     every_server: tuple[Section, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class OutputFile:
     """A file of the tree: its bytes and mode. Content of key files is a secret.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +20,7 @@ HostKind = Literal["default", "exact", "prefix-wildcard", "suffix-wildcard", "bo
 Scheme = Literal["any", "http", "https"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class TlsPolicy:
     """How connections to an upstream are protected, whatever it is called."""
 
@@ -28,7 +30,7 @@ class TlsPolicy:
     client: KeyPair | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamTls:
     """A service's TLS towards its upstream.
 
@@ -43,7 +45,7 @@ class UpstreamTls:
     because: Mapping[str, tuple[Because, ...]] = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Peer:
     """An address behind a service: `host` a name or an address (IPv6 in brackets)."""
 
@@ -58,7 +60,7 @@ class Peer:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Destination:
     """Where a service's requests go and what is said there.
 
@@ -75,7 +77,7 @@ class Destination:
     fixed_peers: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamGroup:
     """A set of peers with connections of its own: no other group's TLS is ever shared.
 
@@ -89,7 +91,7 @@ class UpstreamGroup:
     host: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Proxied:
     """A request that a route sends to its service.
 
@@ -118,14 +120,14 @@ class Proxied:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NoService:
     """A request whose route has no service: 503."""
 
     route: Route
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class NoRoute:
     """A request that no route matches: 404."""
 
@@ -133,7 +135,7 @@ class NoRoute:
 Answer = Proxied | NoService | NoRoute
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PathAnswer:
     """What answers a path and all below it (or, with `exact`, that path alone)."""
 
@@ -142,7 +144,7 @@ class PathAnswer:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class VirtualHost:
     """What answers under a host, by path; `patterns` holds one pattern, or two to match both."""
 
@@ -152,7 +154,7 @@ class VirtualHost:
     paths: tuple[PathAnswer, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HttpsOnly:
     """Hosts that are served over HTTPS alone; plain requests to them get *status*."""
 
@@ -160,7 +162,7 @@ class HttpsOnly:
     patterns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ServedCertificate:
     """A certificate by which a server name is answered, `alternative` of another key type."""
 
@@ -169,7 +171,7 @@ class ServedCertificate:
     entity: Certificate | None = field(compare=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@value(kw_only=True, slots=False)
 class SniPlan:
     """Kong's choice of a server certificate: exact, prefix, suffix, catch-all, default.
 
@@ -192,7 +194,7 @@ class SniPlan:
         return tuple({c.main.certificate_name: c for c in served}.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ListenGroup:
     """A group of listeners with its default certificates (empty: it has no TLS)."""
 
@@ -201,7 +203,7 @@ class ListenGroup:
     pairs: tuple[KeyPair, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Features:
     """What the nginx version that the output is for can do."""
 
@@ -213,7 +215,7 @@ class Features:
     keepalive_by_default: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Headers:
     """What is added to requests and answers."""
 
@@ -222,7 +224,7 @@ class Headers:
     request_id_to_upstream: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Keepalive:
     """Idle connections to upstreams: how many per worker and group, requests and seconds each."""
 
@@ -231,7 +233,7 @@ class Keepalive:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Plan:
     """Everything the output needs; below this, nothing can fail.
 

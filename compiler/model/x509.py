@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
@@ -15,13 +15,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 
+from compiler.model.values import value
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compiler.model.secret import Secret
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@value(kw_only=True, eq=False, slots=False)
 class X509:
     """One certificate; `begins` and `ends` are seconds since 1970.
 
@@ -123,7 +125,7 @@ def tolerant() -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@value(kw_only=True, eq=False, slots=False)
 class KeyPair:
     """A certificate with its chain (leaf first) and the private key that matches it.
 
@@ -179,7 +181,7 @@ class KeyPair:
         return self.certificate_name, self.key_name
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@value(kw_only=True, eq=False, slots=False)
 class Bundle:
     """Certificates that are trusted together."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from compiler.model.plan import HostKind
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class HostClass:
     """Hosts that match the same patterns, with every route that any of those patterns brings."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +17,7 @@ _SPLIT_NAMESPACE = UUID("7f145bf9-0dce-4f91-98eb-debbce4b9f6b")
 """The namespace by which Kong names the parts of a route with paths of several lengths."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value(order=True)
 class Priority:
     """What Kong compares, most significant first; the greater one wins.
 
@@ -28,7 +30,7 @@ class Priority:
     part: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Candidate:
     """One way to match a route: by one of its paths, or (None) by its hosts alone."""
 

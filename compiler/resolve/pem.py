@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from dataclasses import dataclass
 from typing import Literal
 
 from cryptography import x509
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 from compiler.model.secret import Secret
+from compiler.model.values import value
 from compiler.model.x509 import X509, KeyPair, tolerant
 
 _CERTIFICATE = re.compile(
@@ -36,7 +36,7 @@ class KeyMismatchError(PemError):
     """No certificate of the text belongs to the key."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Match:
     """What became of a certificate and a key: a pair, or a fault, or a pair that had one.
 
