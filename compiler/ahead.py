@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compiler.model.document import MappingNode, SequenceNode
-from compiler.read.pieces import find_cut
-from compiler.read.yaml_document import Piece, read_piece
+from compiler.read.pieces import Elsewhere, Part, find_cut, read_elsewhere
 from compiler.resolve.matches import match_of, match_row
 from compiler.second_process import DiedError, can_start
 
@@ -28,7 +27,7 @@ class Ahead:
     def __init__(self, cut: Cut, answers: Answers) -> None:
         self._cut = cut
         self._answers = answers
-        self._piece: Piece | None = None
+        self._read: Elsewhere | None = None
 
     @classmethod
     def begin(cls, sources: Sequence[SourceText], second: SecondProcess) -> Ahead | None:
@@ -37,42 +36,43 @@ class Ahead:
         if cut is None or not can_start():
             return None
         second.start()
-        return cls(cut, second.ask(_read_and_match, cut.source.name, cut.data, cut.line))
+        name = cut.source.name
+        return cls(cut, second.ask(_read_and_match, name, cut.items, cut.certificates))
 
     @property
-    def cut(self) -> tuple[Cut, Callable[[], Piece | None]]:
-        """Return what is read ahead, and the function that gives it."""
-        return self._cut, self._read
+    def cut(self) -> tuple[Cut, Callable[[], Elsewhere]]:
+        """Return the file's parts, and the function that gives those that are read ahead."""
+        return self._cut, self._elsewhere
 
-    def _read(self) -> Piece | None:
+    def _elsewhere(self) -> Elsewhere:
         try:
-            self._piece = next(self._answers)
+            self._read = next(self._answers)
         except DiedError:
-            return None
-        return self._piece
+            return None, None
+        return self._read
 
     def matches(self) -> Matches:
         """Return what became of the pairs."""
-        if self._piece is None:
+        if self._read is None:
             return {}
         try:
             rows = next(self._answers)
         except DiedError:
             return {}
-        pairs = _pairs(self._piece.root)
+        pairs = _pairs(self._read)
         return {pair: match_of(row, *pair) for pair, row in zip(pairs, rows, strict=True)}
 
 
-def _read_and_match(name: str, data: bytes, line: int) -> Iterator[Any]:
-    piece = read_piece(name, data, line)
-    yield piece
-    if piece is not None:
-        yield [match_row(*pair) for pair in _pairs(piece.root)]
+def _read_and_match(name: str, items: Part, certificates: Part) -> Iterator[Any]:
+    found = read_elsewhere(name, items, certificates)
+    yield found
+    yield [match_row(*pair) for pair in _pairs(found)]
 
 
-def _pairs(root: MappingNode) -> Iterator[tuple[str, str]]:
+def _pairs(read: Elsewhere) -> Iterator[tuple[str, str]]:
     """Yield the texts of every certificate and its key, as far as they are texts."""
-    found = root.get("certificates")
+    root = None if read[1] is None else read[1].root
+    found = root.get("certificates") if isinstance(root, MappingNode) else None
     for entity in found if isinstance(found, SequenceNode) else ():
         if isinstance(entity, MappingNode):
             certificate, key = entity.get("cert"), entity.get("key")

@@ -228,9 +228,10 @@ def _widen(pipe: int) -> None:
 
 
 def _send(pipe: int, message: bytes) -> None:
-    rest = memoryview(len(message).to_bytes(_SIZE, "big") + message)
-    while rest:
-        rest = rest[os.write(pipe, rest) :]
+    for part in (len(message).to_bytes(_SIZE, "big"), message):
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(pipe, rest) :]
 
 
 def _receive(pipe: int) -> bytearray:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from compiler.emit.marks import Marker
     from compiler.model.nginx import Map, Simple, Source
 
-_BARE = re.compile(r"[A-Za-z0-9_./:@%+,=~*^|?&!<>$()\[\]-]+\Z")
+_IS_BARE = re.compile(r"[A-Za-z0-9_./:@%+,=~*^|?&!<>$()\[\]-]+\Z").match
 _NAME = re.compile(r"\$?[a-z0-9_]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _READ_AS_ESCAPE = re.compile(r"""\\(?=[\\"'trn\t\r\n]|\Z)""")
@@ -34,7 +34,7 @@ def quote(text: str) -> str:
     A backslash is doubled only where nginx would read an escape, so that regular expressions
     stay readable. Raises ValueError for a NUL, which nginx cannot hold; stages above refuse it.
     """
-    if _BARE.match(text):
+    if _IS_BARE(text):
         return text
     if "\0" in text:
         raise ValueError("a NUL byte cannot be written")
@@ -45,7 +45,7 @@ def quote(text: str) -> str:
 
 def _spell_quoted(text: str) -> str:
     # What needs no quotes holds no mark either.
-    return text if _BARE.match(text) else quote(text).replace(START, KEPT)
+    return text if _IS_BARE(text) else quote(text).replace(START, KEPT)
 
 
 def _spell_raw(text: str) -> str:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from compiler.model.inputs import SourceText
-    from compiler.read.pieces import Cut
-    from compiler.read.yaml_document import Piece
+    from compiler.read.pieces import Cut, Elsewhere
 
 MAX_BYTES = 100 * 1024 * 1024
 """The largest file that is read."""
@@ -26,11 +25,11 @@ MAX_BYTES = 100 * 1024 * 1024
 def read_documents(
     sources: Iterable[SourceText],
     report: Report,
-    cut: tuple[Cut, Callable[[], Piece | None]] | None = None,
+    cut: tuple[Cut, Callable[[], Elsewhere]] | None = None,
 ) -> list[Document]:
     """Return a document for every source whose top level is a mapping; report the others.
 
-    *cut* is a piece of one of them that is read elsewhere meanwhile, and what gives it.
+    *cut* holds the parts of one of them, and gives those that are read elsewhere meanwhile.
     """
     documents = []
     for source in sources:

@@ -78,15 +78,15 @@ def read_yaml(name: str, data: bytes, report: Report) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some of a document's top-level fields, read alone; *line* (from 0) is where they end."""
+    """Some of a document's fields, or a list's items, read alone; *line* (from 0) is their end."""
 
-    root: MappingNode
+    root: MappingNode | SequenceNode
     nodes: int
     line: int
 
 
 def read_piece(name: str, data: bytes, line: int) -> Piece | None:
-    """Read whole top-level fields of a document that begin at *line* (from 0).
+    """Read fields of a document's top level, or items of a list, that begin at *line* (from 0).
 
     None where anything is wrong, or could mean something else in the whole document.
     """
@@ -181,7 +181,7 @@ class _Reader:
         if begin.explicit and self.first > 1:
             return None
         root = parser.peek_event()
-        if not isinstance(root, yaml.MappingStartEvent) or root.flow_style:
+        if not isinstance(root, yaml.CollectionStartEvent) or root.flow_style:
             return None
         if self._position(root)[1] > 1 or root.anchor or root.tag:
             return None
