@@ -81,7 +81,7 @@ class SecondProcess:
 
     def __init__(self) -> None:
         self.running = False
-        self._pid = 0
+        self.pid = 0
         self._requests = self._answers = -1
         self._waiting: deque[Answers] = deque()
 
@@ -92,8 +92,8 @@ class SecondProcess:
         # A signal in between must not make the fork clean up as if it were the first process.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
-            self._pid = os.fork()
-            if self._pid == 0:
+            self.pid = os.fork()
+            if self.pid == 0:
                 _work(asked, answered, parent, before)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -134,14 +134,14 @@ class SecondProcess:
         """End it once it has done what it was asked."""
         if self.running:
             self._close()
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.pid, 0)
 
     def kill(self) -> None:
         """End it now."""
         if self.running:
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
             self._close()
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.pid, 0)
 
     def _close(self) -> None:
         self.running = False

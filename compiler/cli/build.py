@@ -154,17 +154,26 @@ class Output:
             rest = {path: file for path, file in tree.items() if path not in self._begun}
             make_folders(self._fresh, rest)
             write_files(self._fresh, rows_of(rest), owner)
-            self._await_begun()
+            if not self._is_begun_written():
+                _write_again(self._fresh, {path: tree[path] for path in self._begun}, owner)
             put_in_place(self._fresh, self._out, before=before)
 
-    def _await_begun(self) -> None:
+    def _is_begun_written(self) -> bool:
+        """Wait for what was begun; False when the second process died over it."""
         answers, self._answers = self._answers, None
-        if answers is None:
-            return
         try:
-            next(answers)
-        except DiedError as error:
-            raise OSError(f"{error} while it wrote") from error
+            return answers is not None and next(answers) is None
+        except DiedError:
+            return False
+
+
+def _write_again(
+    fresh: Path, files: Mapping[str, OutputFile], owner: tuple[int, int] | None
+) -> None:
+    """Write files of which some are there already, the last of them perhaps in part."""
+    for path in files:
+        (fresh / path).unlink(missing_ok=True)
+    write_files(fresh, rows_of(files), owner)
 
 
 @contextmanager

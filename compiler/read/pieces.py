@@ -111,7 +111,9 @@ def _read(name: str, part: Part) -> Piece | None:
 
 def _is_whole(part: Part, piece: Piece | None) -> bool:
     """Tell whether a part was read; the parser knows more ends of lines than we looked for."""
-    return not part.data if piece is None else piece.line == part.end
+    if piece is None:
+        return not part.data
+    return piece.line == part.end or not part.data.endswith(b"\n")
 
 
 def _add_fields(root: MappingNode, piece: Piece | None) -> bool:
@@ -131,8 +133,8 @@ def _add_items(root: MappingNode, piece: Piece, before: Part) -> bool:
     items, added = root.get(name), piece.root
     if not isinstance(items, SequenceNode) or not isinstance(added, SequenceNode):
         return False
-    begins = before.data.rfind(f"\n{name}:".encode() + _ITEM)
-    if begins < 0 or before.data.count(b"\n", 0, begins) + 2 != root.keys_at[name][0]:
+    begins = before.data.rfind(name.encode("utf-8", "replace") + b":" + _ITEM)
+    if begins < 0 or before.data.count(b"\n", 0, begins) + 1 != root.keys_at[name][0]:
         return False
     items.extend(added)
     items.items_at.extend(added.items_at)
