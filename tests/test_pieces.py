@@ -84,6 +84,8 @@ WHOLE = {
     "in quotes": f'a: "x\n{CERTIFICATES}z: 1"\n',
     "in brackets": "a: [x,\ncertificates:\n y]\nz: 1\n",
     "after brackets in the first column": f"a:\n[b, c]\n- d\n- e\n{CERTIFICATES}",
+    "brackets around all before": f"{{a: 1}}\n{CERTIFICATES}",
+    "a list in quotes before brackets": f'x: "\nb:\n- y"\nb:\n[c]\n- d\n- e\n{CERTIFICATES}',
     "items of no list": f"a: 1\nb:\n  c\n- d\n- e\n- f\n{CERTIFICATES}",
     "items that are further right": f"a:\n  - b\n  - c\n- d\n- e\n{CERTIFICATES}",
     "a scalar before": f"a\n{CERTIFICATES}",
