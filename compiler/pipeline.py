@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from compiler.ahead import Ahead
 from compiler.catalog import plan_rules
-from compiler.emit.tree import emit
+from compiler.emit.tree import emit, emit_material
 from compiler.lower.main import lower
 from compiler.model.config import Config
 from compiler.model.inputs import SourceText
@@ -15,7 +16,7 @@ from compiler.plan.make import check_listeners, make_plan
 from compiler.read.conf_file import read_conf
 from compiler.read.documents import read_documents
 from compiler.resolve.entities import resolve_entities
-from compiler.resolve.materials import resolve_materials
+from compiler.resolve.materials import lacks_pair, resolve_materials
 from compiler.resolve.settings import resolve_settings
 from compiler.validate.certificates import check_certificates
 from compiler.validate.directives import check_directives
@@ -24,14 +25,16 @@ from compiler.validate.routes import check_routes
 from compiler.validate.tls_policy import check_tls_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
     from compiler.emit.tree import Tree
     from compiler.model.diagnostic import Report
     from compiler.model.inputs import Inputs
+    from compiler.model.nginx import OutputFile
     from compiler.model.plan import Plan
     from compiler.model.settings import Settings
     from compiler.model.x509 import KeyPair
+    from compiler.second_process import SecondProcess
 
     SelfSigned = Callable[[], tuple[KeyPair, ...]]
     Step = Callable[[str], None]
@@ -46,28 +49,41 @@ class Compiled:
     tree: Tree
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What is done aside while a large input is compiled.
+
+    The pipeline starts *second* when that is worth it. *self_signed_needed* is called as soon as
+    that is known, *material_known* once nothing can fail any more, with the finished files of
+    certificates and keys.
+    """
+
+    second: SecondProcess
+    self_signed_needed: Callable[[], None]
+    material_known: Callable[[Config, Mapping[str, OutputFile]], None]
+
+
 def compile_inputs(
-    inputs: Inputs, self_signed: SelfSigned, report: Report, step: Step = lambda _: None
+    inputs: Inputs,
+    self_signed: SelfSigned,
+    report: Report,
+    step: Step = lambda _: None,
+    aside: Aside | None = None,
 ) -> Compiled | None:
     """Compile *inputs*; None when *report* holds errors.
 
-    *self_signed* supplies the pairs for listeners without any; *step* is told what begins.
+    *self_signed* supplies the pairs for listeners without any; *step* is told what begins. Some
+    of a large input's work is done aside.
     """
-    planned = plan_inputs(inputs, self_signed, report, step)
-    if planned is None:
-        return None
-    config, plan = planned
-    step("writing nginx.conf")
-    return Compiled(config, plan, emit(lower(plan), plan))
-
-
-def plan_inputs(
-    inputs: Inputs, self_signed: SelfSigned, report: Report, step: Step = lambda _: None
-) -> tuple[Config, Plan] | None:
-    """Do all but the spelling: what is wrong is known after this; None when errors were found."""
-    config = _resolve(inputs, report, step)
+    config = _resolve(inputs, report, step, aside)
     plan = plan_config(config, inputs, self_signed, report, step)
-    return None if plan is None else (config, plan)
+    if plan is None:
+        return None
+    step("writing nginx.conf")
+    material = emit_material(plan)
+    if aside is not None:
+        aside.material_known(config, material)
+    return Compiled(config, plan, emit(lower(plan), material))
 
 
 def plan_config(
@@ -102,11 +118,15 @@ def resolve_inputs(inputs: Inputs, report: Report, step: Step = lambda _: None) 
     return None if _failed(report) else config
 
 
-def _resolve(inputs: Inputs, report: Report, step: Step) -> Config:
+def _resolve(inputs: Inputs, report: Report, step: Step, aside: Aside | None = None) -> Config:
     """Read and resolve what can be; the rest is missing and reported."""
     settings = read_settings(inputs, report)
+    sources = _sources(inputs, settings, report)
+    ahead = None if aside is None else Ahead.begin(sources, aside.second)
+    if aside is not None and lacks_pair(settings):
+        aside.self_signed_needed()
     step("reading entities")
-    documents = read_documents(_sources(inputs, settings, report), report)
+    documents = read_documents(sources, report, None if ahead is None else ahead.cut)
     step("resolving entities")
     entities = resolve_entities(
         documents,
@@ -116,7 +136,12 @@ def _resolve(inputs: Inputs, report: Report, step: Step) -> Config:
     )
     step("reading certificates")
     materials = resolve_materials(
-        settings, entities, files=inputs.files, system_ca=inputs.system_ca, report=report
+        settings,
+        entities,
+        files=inputs.files,
+        system_ca=inputs.system_ca,
+        matches=None if ahead is None else ahead.matches(),
+        report=report,
     )
     return Config(settings=settings, entities=entities, materials=materials)
 
@@ -133,7 +158,7 @@ def _failed(report: Report) -> bool:
     return report.has_errors
 
 
-def _sources(inputs: Inputs, settings: Settings, report: Report) -> Iterable[SourceText]:
+def _sources(inputs: Inputs, settings: Settings, report: Report) -> tuple[SourceText, ...]:
     """Return the entities given, else those that kong.conf names."""
     if inputs.entities:
         return inputs.entities

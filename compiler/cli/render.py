@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from compiler.cli.build import compile_for, nginx_test, refuse_foreign, report_keys, write
+from compiler.cli.build import Output, compile_for, nginx_test, refuse_foreign, report_keys
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import FOUND, OK, UsageError
 from compiler.cli.gather import gather
+from compiler.cli.launch import keep
 from compiler.cli.progress import Progress
 from compiler.cli.show import as_json, check_format, print_json, show_diagnostics
 from compiler.model.diagnostic import Report
@@ -39,13 +41,16 @@ def render(
     report = Report()
     inputs, files = gather(options, report)
     problem = None
-    with Progress() as progress:
-        compiled = compile_for(out, inputs, report, progress)
-        if compiled is not None and out is not None:
+    with ExitStack() as stack:
+        output = None if out is None else stack.enter_context(Output(out))
+        progress = stack.enter_context(Progress())
+        compiled = compile_for(out, inputs, report, progress, output)
+        keep(inputs, compiled)
+        if compiled is not None and output is not None:
             report_keys(compiled, report)
             progress("writing the tree")
             try:
-                write(out, compiled, inputs, files, before=_tester(binary))
+                output.write(compiled, inputs, files, before=_tester(binary))
             except _TestFailedError as error:
                 problem = str(error)
     if compiled is not None and stdout:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from compiler.emit.words import Lines, block, comment, mark, name, rows, word, words
+from compiler.emit.words import Lines, begin, block, comment, end, name, rows, word, words
 
 
 def templates_folder() -> Path:
@@ -16,11 +16,17 @@ def templates_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "templates"
 
 
+class _Environment(Environment):
+    """An environment whose templates read attributes of blocks, and nothing else of anything."""
+
+    getattr = staticmethod(getattr)  # type: ignore[assignment]
+
+
 def environment() -> Environment:
     """Return a new environment in which everything printed is spelt by `words.word`."""
-    made = Environment(
+    made = _Environment(
         loader=FileSystemLoader(templates_folder()),
-        autoescape=False,  # noqa: S701 - not HTML: finalize spells every word, and refuses text
+        autoescape=False,  # not HTML: finalize spells every word, and refuses text
         finalize=word,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -28,6 +34,13 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(
-        block=block, comment=comment, lines=Lines(), mark=mark, name=name, rows=rows, words=words
+        begin=begin,
+        block=block,
+        comment=comment,
+        end=end,
+        lines=Lines(),
+        name=name,
+        rows=rows,
+        words=words,
     )
     return made

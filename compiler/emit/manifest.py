@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import cache
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,10 @@ def _json(value: str | None) -> str:
     return "null" if value is None else encode_basestring_ascii(value)
 
 
+_json_of_few = cache(_json)
+"""Spells what is the same on very many lines."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """How the tree was made: inputs by the name they were given, with their digests."""
@@ -35,7 +39,6 @@ class Made:
 
 def manifest(tree: Tree, made: Made) -> OutputFile:
     """Return the manifest of *tree*; no key stands in it, only digests of files."""
-    digests = {path: sha256(file.data()).hexdigest() for path, file in tree.files.items()}
     parts = [
         f'"format": {FORMAT}',
         f'"program": {_json(made.program)}',
@@ -43,7 +46,7 @@ def manifest(tree: Tree, made: Made) -> OutputFile:
         f'"nginx_version": {_json(made.nginx_version)}',
         f'"kong_version": {_json(made.kong_version)}',
         f'"inputs": {_rows("[]", [_input(*item) for item in sorted(made.inputs.items())])}',
-        f'"files": {_rows("{}", [_file(p, f, digests[p]) for p, f in tree.files.items()])}',
+        f'"files": {_rows("{}", [_file(p, f) for p, f in tree.files.items()])}',
         f'"lines": {_rows("{}", [_spans(p, s) for p, s in sorted(tree.spans.items())])}',
     ]
     return OutputFile("{\n" + ",\n".join(parts) + "\n}\n")
@@ -53,8 +56,8 @@ def _input(name: str, digest: str) -> str:
     return f'{{"name": {_json(name)}, "sha256": "{digest}"}}'
 
 
-def _file(path: str, file: OutputFile, digest: str) -> str:
-    return f'{_json(path)}: {{"sha256": "{digest}", "mode": "{file.mode:04o}"}}'
+def _file(path: str, file: OutputFile) -> str:
+    return f'{_json(path)}: {{"sha256": "{file.digest()}", "mode": "{file.mode:04o}"}}'
 
 
 def _spans(path: str, spans: list[Span]) -> str:
@@ -63,15 +66,14 @@ def _spans(path: str, spans: list[Span]) -> str:
 
 def _span(span: Span) -> str:
     source = span.source
-    entity = (
-        f'{{"type": {_json(source.type)}, "id": {_json(source.id)}, "name": {_json(source.name)}}}'
-    )
+    kind, name = _json_of_few(source.type), _json(source.name)
+    entity = f'{{"type": {kind}, "id": {_json(source.id)}, "name": {name}}}'
     node = source.node
     file = None if node is None else node.file
     line = "null" if node is None else node.position[0]
     return (
         f'{{"first": {span.first}, "last": {span.last}, "entity": {entity}, '
-        f'"file": {_json(file)}, "line": {line}}}'
+        f'"file": {_json_of_few(file)}, "line": {line}}}'
     )
 
 

@@ -6,21 +6,22 @@ character, which other text spells as `KEPT`; they are taken out before anything
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from compiler.model.nginx import Source
 
 START = "\x01"
-KEPT = "\x01=\x02"
+_END = "\x02"
+_CLOSES = "-1"
+_IS_TEXT = "="
+KEPT = f"{START}{_IS_TEXT}{_END}"
 """How text of users spells `START`, so that it is no mark."""
 
-_MARK = re.compile(r"\x01(-?\d+)\x02")
 
-
-@dataclass(frozen=True, slots=True)
+@value()
 class Span:
     """Lines *first* to *last* (from 1) that come from *source*."""
 
@@ -40,30 +41,31 @@ class Marker:
         if source is None:
             return ""
         self._sources.append(source)
-        return f"\x01{len(self._sources)}\x02"
+        return f"{START}{len(self._sources)}{_END}"
 
     def end(self, source: Source | None) -> str:
         """Return the mark to print in its last line."""
-        return "" if source is None else "\x01-1\x02"
+        return "" if source is None else f"{START}{_CLOSES}{_END}"
 
     def strip(self, text: str) -> tuple[str, list[Span]]:
         """Return *text* without marks, and which lines came from what."""
         if not self._sources:
-            return _restored(text), []
+            return text.replace(KEPT, START), []
         spans: list[Span] = []
         open_marks: list[tuple[int, int]] = []
-        line, position = 1, 0
-        for found in _MARK.finditer(text):
-            line += text.count("\n", position, found.start())
-            position = found.start()
-            if found[1] == "-1":
+        before, *marked = text.split(START)
+        parts = [before]
+        line = 1 + before.count("\n")
+        for part in marked:
+            mark, _, rest = part.partition(_END)
+            if mark == _CLOSES:
                 index, first = open_marks.pop()
                 spans.append(Span(first, line, self._sources[index - 1]))
+            elif mark == _IS_TEXT:
+                parts.append(START)
             else:
-                open_marks.append((int(found[1]), line))
+                open_marks.append((int(mark), line))
+            parts.append(rest)
+            line += rest.count("\n")
         spans.sort(key=lambda span: (span.first, -span.last))
-        return _restored(_MARK.sub("", text)), spans
-
-
-def _restored(text: str) -> str:
-    return text.replace(KEPT, START)
+        return "".join(parts), spans

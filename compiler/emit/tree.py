@@ -13,7 +13,7 @@ from compiler.model.nginx import OutputFile
 from compiler.model.plan import Proxied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from jinja2 import Environment
 
@@ -33,8 +33,8 @@ class Tree:
     spans: dict[str, list[Span]]
 
 
-def emit(main: Main, plan: Plan) -> Tree:
-    """Render every file of the output but the manifest."""
+def emit(main: Main, material: Mapping[str, OutputFile]) -> Tree:
+    """Render every file of the output but the manifest; *material* is what is finished."""
     files: dict[str, OutputFile] = {}
     spans: dict[str, list[Span]] = {}
     templates = environment()
@@ -43,7 +43,7 @@ def emit(main: Main, plan: Plan) -> Tree:
         files[path] = OutputFile(text)
         if found:
             spans[path] = found
-    files.update(_material(plan))
+    files.update(material)
     return Tree(files=dict(sorted(files.items())), spans=spans)
 
 
@@ -57,10 +57,16 @@ def _render(templates: Environment, path: str, main: Main) -> tuple[str, list[Sp
     return marker.strip(text)
 
 
+def emit_material(plan: Plan) -> dict[str, OutputFile]:
+    """Return the files of certificates and keys."""
+    return dict(_material(plan))
+
+
 def _material(plan: Plan) -> Iterator[tuple[str, OutputFile]]:
     for pair in _pairs(plan):
-        yield certificate_file(pair), OutputFile(pair.certificate_text)
-        yield key_file(pair), OutputFile(pair.key, KEY_MODE)
+        certificate, key = pair.certificate_digest, pair.key_digest
+        yield certificate_file(pair), OutputFile(pair.certificate_text, sha256=certificate)
+        yield key_file(pair), OutputFile(pair.key, KEY_MODE, sha256=key)
     for bundle in _bundles(plan):
         yield bundle_file(bundle), OutputFile(bundle.text)
     if plan.dhparam is not None:
@@ -76,15 +82,14 @@ def _pairs(plan: Plan) -> Iterator[KeyPair]:
             yield served.main
             if served.alternative is not None:
                 yield served.alternative
-    for policy in _policies(plan):
-        if policy.client is not None:
-            yield policy.client
+    # Thousands of policies may share a few.
+    clients = {id(policy.client): policy.client for policy in _policies(plan)}
+    yield from (pair for pair in clients.values() if pair is not None)
 
 
 def _bundles(plan: Plan) -> Iterator[Bundle]:
-    for policy in _policies(plan):
-        if policy.trusted is not None:
-            yield policy.trusted
+    bundles = {id(policy.trusted): policy.trusted for policy in _policies(plan)}
+    yield from (bundle for bundle in bundles.values() if bundle is not None)
 
 
 def _policies(plan: Plan) -> Iterator[TlsPolicy]:

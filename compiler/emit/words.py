@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from compiler.emit.marks import Marker
-    from compiler.model.nginx import Map, Simple
+    from compiler.model.nginx import Map, Simple, Source
 
-_BARE = re.compile(r"[A-Za-z0-9_./:@%+,=~*^|?&!<>$()\[\]-]+\Z")
+_IS_BARE = re.compile(r"[A-Za-z0-9_./:@%+,=~*^|?&!<>$()\[\]-]+\Z").match
 _NAME = re.compile(r"\$?[a-z0-9_]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _READ_AS_ESCAPE = re.compile(r"""\\(?=[\\"'trn\t\r\n]|\Z)""")
@@ -34,7 +34,7 @@ def quote(text: str) -> str:
     A backslash is doubled only where nginx would read an escape, so that regular expressions
     stay readable. Raises ValueError for a NUL, which nginx cannot hold; stages above refuse it.
     """
-    if _BARE.match(text):
+    if _IS_BARE(text):
         return text
     if "\0" in text:
         raise ValueError("a NUL byte cannot be written")
@@ -44,7 +44,8 @@ def quote(text: str) -> str:
 
 
 def _spell_quoted(text: str) -> str:
-    return quote(text).replace(START, KEPT)
+    # What needs no quotes holds no mark either.
+    return text if _IS_BARE(text) else quote(text).replace(START, KEPT)
 
 
 def _spell_raw(text: str) -> str:
@@ -77,7 +78,7 @@ def word(value: object) -> str:
 
     Raises TypeError for plain text: what a text means decides how it is spelt.
     """
-    return value if isinstance(value, Spelt) else _spell(value)
+    return value if type(value) is Spelt else _spell(value)
 
 
 def words(values: Iterable[object]) -> Spelt:
@@ -152,6 +153,11 @@ def block(text: str) -> Spelt:
     return Spelt(text)
 
 
-def mark(text: str) -> Spelt:
-    """Print a mark, which only the compiler makes, as it is."""
-    return Spelt(text)
+def begin(source: Source | None, marker: Marker) -> Spelt:
+    """Print the mark of where the lines of *source* begin."""
+    return Spelt(marker.begin(source))
+
+
+def end(source: Source | None, marker: Marker) -> Spelt:
+    """Print the mark of where they end."""
+    return Spelt(marker.end(source))

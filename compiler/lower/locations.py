@@ -47,6 +47,8 @@ def lower_location(
 
 def _with_injected(own: tuple[Simple, ...], injected: tuple[Simple, ...]) -> tuple[Simple, ...]:
     """Add what is injected; what the service itself says wins, as in Kong."""
+    if not injected:
+        return own
     names = {directive.name for directive in own if directive.name.startswith("proxy_")}
     return (*own, *(directive for directive in injected if directive.name not in names))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from compiler.model.x509 import X509, Bundle, KeyPair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CertificatePairs:
     """What a certificate entity holds: one pair, perhaps a second of another key type."""
 
@@ -27,7 +29,7 @@ class CertificatePairs:
         return (self.main,) if self.alternative is None else (self.main, self.alternative)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamTlsDefaults:
     """How upstreams are verified where a service says nothing.
 
@@ -41,7 +43,7 @@ class UpstreamTlsDefaults:
     because: Mapping[str, Because] = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Because:
     """A setting (or nginx's default) that decided something, and where it was set."""
 
@@ -52,7 +54,7 @@ class Because:
         return self.name if self.origin is None else f"{self.name} ({self.origin})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Materials:
     """Certificates and keys, read and parsed.
 
@@ -68,7 +70,7 @@ class Materials:
     dhparam: str | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Config:
     """Everything that was asked for, resolved; below this, types and references hold."""
 

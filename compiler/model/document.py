@@ -21,7 +21,6 @@ class MappingNode(dict[str, Any]):
     __slots__ = ("file", "keys_at", "position")
 
     def __init__(self, file: str, position: Position) -> None:
-        super().__init__()
         self.file = file
         self.position = position
         self.keys_at: dict[str, Position] = {}
@@ -38,7 +37,6 @@ class SequenceNode(list[Any]):
     __slots__ = ("file", "items_at", "position")
 
     def __init__(self, file: str, position: Position) -> None:
-        super().__init__()
         self.file = file
         self.position = position
         self.items_at: list[Position] = []

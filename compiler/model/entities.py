@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from compiler.model.diagnostic import EntityRef
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from compiler.model.secret import Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Entity:
     """What all entities have. `source` is the mapping it was read from, for diagnostics."""
 
@@ -23,7 +24,7 @@ class Entity:
     source: MappingNode = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Service(Entity):
     """Where requests go. Times are in milliseconds; None means unset."""
 
@@ -54,7 +55,7 @@ class Service(Entity):
         return EntityRef("service", self.id, self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Route(Entity):
     """Which requests go to a service. Unset list fields are empty."""
 
@@ -90,7 +91,7 @@ class Route(Entity):
         return EntityRef("route", self.id, self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Upstream(Entity):
     """A virtual host name with targets behind it."""
 
@@ -118,7 +119,7 @@ class Upstream(Entity):
         return EntityRef("upstream", self.id, self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Target(Entity):
     """An address of an upstream; `target` is host:port with Kong's default port 8000 filled in."""
 
@@ -132,7 +133,7 @@ class Target(Entity):
         return EntityRef("target", self.id, self.target)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Certificate(Entity):
     """A certificate (with its chain) and key, perhaps a second pair of another key type."""
 
@@ -147,7 +148,7 @@ class Certificate(Entity):
         return EntityRef("certificate", self.id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Sni(Entity):
     """A server name that a certificate is served for (as written; wildcards at either end)."""
 
@@ -160,7 +161,7 @@ class Sni(Entity):
         return EntityRef("sni", self.id, self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CaCertificate(Entity):
     """A certificate authority that services or plugins trust."""
 
@@ -172,7 +173,7 @@ class CaCertificate(Entity):
         return EntityRef("ca_certificate", self.id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Plugin(Entity):
     """A plugin and its scope; `config` as written, schemas are another matter."""
 
@@ -192,7 +193,7 @@ class Plugin(Entity):
         return EntityRef("plugin", self.id, self.instance_name or self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Consumer(Entity):
     """Somebody who may be let in."""
 
@@ -205,7 +206,7 @@ class Consumer(Entity):
         return EntityRef("consumer", self.id, self.username or self.custom_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Uncompiled:
     """An entity of a kind that is read but not compiled (a credential, a vault, a key, …).
 
@@ -217,7 +218,7 @@ class Uncompiled:
     parent: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Entities:
     """All entities, keyed by id, in the order they were read."""
 

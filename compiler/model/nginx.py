@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from compiler.model.document import MappingNode
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from compiler.model.words import Expression, Literal, Word
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Source:
     """The entity or the setting that lines of the output come from."""
 
@@ -21,7 +23,7 @@ class Source:
     node: MappingNode | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Simple:
     """A simple directive."""
 
@@ -29,7 +31,7 @@ class Simple:
     args: tuple[Word, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Map:
     """A `map` block (or, with `by_address`, a `geo` block). `why` is its comment.
 
@@ -46,7 +48,7 @@ class Map:
     sources: tuple[Source | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamServer:
     """A `server` of an `upstream` block; `service` is what stands before a name with SRV records.
 
@@ -62,7 +64,7 @@ class UpstreamServer:
     down: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamBlock:
     """An `upstream` block."""
 
@@ -75,7 +77,7 @@ class UpstreamBlock:
     source: Source | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class If:
     """An `if` block for when a variable is set."""
 
@@ -83,7 +85,7 @@ class If:
     directives: tuple[Simple, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Location:
     """A `location` block. `remembered` variables are set before all else."""
 
@@ -96,7 +98,7 @@ class Location:
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Server:
     """A `server` block."""
 
@@ -108,7 +110,7 @@ class Server:
     locations: tuple[Location, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Section:
     """Directives with a comment that says what they are for."""
 
@@ -116,7 +118,7 @@ class Section:
     directives: tuple[Simple, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Main:
     """nginx.conf and the parts it includes."""
 
@@ -133,14 +135,25 @@ class Main:
     proxy: tuple[Section, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class OutputFile:
-    """A file of the tree: its bytes and mode. Content of key files is a secret."""
+    """A file of the tree: its bytes and mode. Content of key files is a secret.
+
+    `sha256` is its digest in hex, where that is known already.
+    """
 
     content: str | Secret
     mode: int = 0o644
+    sha256: str | None = None
+
+    def text(self) -> str:
+        """Return what is written; no more than the writing may call it for a secret."""
+        return self.content if isinstance(self.content, str) else self.content.reveal()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the bytes, in hex."""
+        return self.sha256 or sha256(self.data()).hexdigest()
 
     def data(self) -> bytes:
         """Return the bytes to write."""
-        text = self.content if isinstance(self.content, str) else self.content.reveal()
-        return text.encode("utf-8", "surrogateescape")
+        return self.text().encode("utf-8", "surrogateescape")

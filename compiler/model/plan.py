@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 HostKind = Literal["default", "exact", "prefix-wildcard", "suffix-wildcard", "both-wildcards"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class TlsPolicy:
     """How connections to an upstream are protected, whatever it is called."""
 
@@ -27,7 +30,7 @@ class TlsPolicy:
     client: KeyPair | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamTls:
     """A service's TLS towards its upstream.
 
@@ -42,7 +45,7 @@ class UpstreamTls:
     because: Mapping[str, tuple[Because, ...]] = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Peer:
     """An address behind a service: `host` a name or an address (IPv6 in brackets).
 
@@ -61,7 +64,7 @@ class Peer:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Destination:
     """Where a service's requests go, how they are spread, and what is said there.
 
@@ -80,7 +83,7 @@ class Destination:
     fixed_peers: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UpstreamGroup:
     """A set of peers with connections of its own: no other group's TLS is ever shared.
 
@@ -94,7 +97,7 @@ class UpstreamGroup:
     host: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Proxied:
     """A request that a route sends to its service.
 
@@ -132,7 +135,7 @@ class Proxied:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NoService:
     """A request whose route has no service: 503."""
 
@@ -142,7 +145,7 @@ class NoService:
 Answer = Proxied | NoService
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HeaderTest:
     """A header of the request (`_` for `-`), and what one value of it has to be.
 
@@ -157,7 +160,7 @@ class HeaderTest:
     every: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NameTest:
     """A server name of TLS: equal to `text`, or beginning or ending with it."""
 
@@ -165,7 +168,7 @@ class NameTest:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Conditions:
     """What can only be decided when the request is there; empty ones always hold.
 
@@ -188,7 +191,7 @@ class Conditions:
 _NOTHING = Conditions()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Choice:
     """An answer, and what a request needs for it."""
 
@@ -196,7 +199,7 @@ class Choice:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PathNode:
     """What answers a path and all below it (or, with `exact`, that path alone).
 
@@ -216,7 +219,7 @@ class PathNode:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HostTable:
     """What answers under a host, by path.
 
@@ -238,7 +241,7 @@ class HostTable:
         return tuple(choice.answer for node in self.nodes for choice in node.choices)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HttpsOnly:
     """Tables that are served over HTTPS alone; plain requests to them get *status*."""
 
@@ -246,7 +249,7 @@ class HttpsOnly:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ServedCertificate:
     """A certificate by which a server name is answered, `alternative` of another key type."""
 
@@ -255,7 +258,7 @@ class ServedCertificate:
     entity: Certificate | None = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True, slots=False)
 class SniPlan:
     """Kong's choice of a server certificate: exact, prefix, suffix, catch-all, default.
 
@@ -269,7 +272,7 @@ class SniPlan:
     catch_all: ServedCertificate | None
     default: tuple[KeyPair, ...]
 
-    @property
+    @cached_property
     def certificates(self) -> tuple[ServedCertificate, ...]:
         """Return each certificate once, in the order of the names."""
         served = [*self.exact.values(), *self.prefix.values(), *self.suffix.values()]
@@ -278,7 +281,7 @@ class SniPlan:
         return tuple({c.main.certificate_name: c for c in served}.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ListenGroup:
     """A group of listeners with its default certificates (empty: it has no TLS)."""
 
@@ -287,7 +290,7 @@ class ListenGroup:
     pairs: tuple[KeyPair, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Features:
     """What the nginx version that the output is for can do."""
 
@@ -300,7 +303,7 @@ class Features:
     lookup_without_ipv4: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Headers:
     """What is added to requests and answers."""
 
@@ -309,7 +312,7 @@ class Headers:
     request_id_to_upstream: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Keepalive:
     """Idle connections to upstreams: how many per worker and group, requests and seconds each."""
 
@@ -318,7 +321,7 @@ class Keepalive:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Plan:
     """Everything the output needs; below this, nothing can fail.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 
+from compiler.model.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value()
 class Secret:
     """A private key, password or token; its representation never shows it."""
 

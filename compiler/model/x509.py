@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import warnings
+from contextlib import contextmanager
+from dataclasses import field
+from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -10,16 +13,19 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.utils import CryptographyDeprecationWarning
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
 
     from compiler.model.secret import Secret
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@value(kw_only=True, eq=False, slots=False)
 class X509:
-    """One certificate. Times are UTC.
+    """One certificate; `begins` and `ends` are seconds since 1970.
 
     `names` are the DNS names it is for: its subject alternative names, or, where it has no
     such extension, its common name (what OpenSSL's host name check falls back to).
@@ -28,13 +34,23 @@ class X509:
 
     pem: str = field(repr=False)
     names: tuple[str, ...]
-    loaded: x509.Certificate = field(repr=False)
+    begins: int
+    ends: int
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, X509) and self.loaded == other.loaded
 
     def __hash__(self) -> int:
         return hash(self.loaded)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if name != "loaded"}
+
+    @cached_property
+    def loaded(self) -> x509.Certificate:
+        """Return the certificate as the library knows it, parsed when it is first asked for."""
+        with tolerant():
+            return x509.load_pem_x509_certificate(self.pem.encode())
 
     @cached_property
     def sha256(self) -> str:
@@ -54,12 +70,12 @@ class X509:
     @property
     def not_before(self) -> datetime:
         """Return the time from which it is valid."""
-        return self.loaded.not_valid_before_utc
+        return datetime.fromtimestamp(self.begins, UTC)
 
     @property
     def not_after(self) -> datetime:
         """Return the time until which it is valid."""
-        return self.loaded.not_valid_after_utc
+        return datetime.fromtimestamp(self.ends, UTC)
 
     @cached_property
     def key_type(self) -> str:
@@ -98,17 +114,29 @@ class X509:
         )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@contextmanager
+def tolerant() -> Iterator[None]:
+    """Parse certificates without the library's warnings.
+
+    Some public authorities have serial numbers that RFC 5280 forbids; clients accept them.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
+
+
+@value(kw_only=True, eq=False, slots=False)
 class KeyPair:
     """A certificate with its chain (leaf first) and the private key that matches it.
 
     `file` names the pair's files when it was made by the compiler; pairs of the user are named
-    by content.
+    by content: by `digests`, those of the certificates' and the key's text, where they are known.
     """
 
     chain: tuple[X509, ...]
     key: Secret
     file: str | None = None
+    digests: tuple[str, str] | None = None
 
     @property
     def leaf(self) -> X509:
@@ -121,14 +149,26 @@ class KeyPair:
         return "".join(certificate.pem for certificate in self.chain)
 
     @cached_property
-    def certificate_name(self) -> str:
-        """Return the stem of the certificate file's name."""
-        return self.file or sha256(self.certificate_text.encode()).hexdigest()
+    def certificate_digest(self) -> str:
+        """Return the SHA-256 of the chain's text, in hex."""
+        if self.digests is not None:
+            return self.digests[0]
+        return sha256(self.certificate_text.encode()).hexdigest()
 
     @cached_property
+    def key_digest(self) -> str:
+        """Return the SHA-256 of the key's text, in hex."""
+        return self.key.fingerprint() if self.digests is None else self.digests[1]
+
+    @property
+    def certificate_name(self) -> str:
+        """Return the stem of the certificate file's name."""
+        return self.file or self.certificate_digest
+
+    @property
     def key_name(self) -> str:
         """Return the stem of the key file's name."""
-        return self.file or self.key.fingerprint()
+        return self.file or self.key_digest
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KeyPair) and self._identity == other._identity
@@ -141,7 +181,7 @@ class KeyPair:
         return self.certificate_name, self.key_name
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@value(kw_only=True, eq=False, slots=False)
 class Bundle:
     """Certificates that are trusted together."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ EVERY_HOST = "*"
 """The key of the class that every request belongs to."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class HostClass:
     """Hosts that match the same patterns, with the candidates that those patterns bring.
 

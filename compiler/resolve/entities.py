@@ -105,8 +105,9 @@ class _Resolver:
         check = _CHECKS.get(kind)
         if check is not None:
             check(node, values, problems, self.context)
-        if any(values[name] is None for name in plan.required):
-            return None
+        for name in plan.required:
+            if values[name] is None:
+                return None
         return BUILDERS[kind](draft, values, problems)
 
     def uncompiled(self, draft: Draft) -> Uncompiled:
@@ -131,7 +132,7 @@ class _Resolver:
             plan = replace(
                 plan,
                 checkers={**plan.checkers, **children},
-                required=plan.required - {parent_field or ""},
+                required=tuple(name for name in plan.required if name != parent_field),
             )
             self.plans[kind, parent_field] = plan
         return plan

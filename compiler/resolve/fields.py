@@ -49,7 +49,7 @@ class Plan:
 
     checkers: Mapping[str, Checker]
     defaults: Mapping[str, Any]
-    required: frozenset[str]
+    required: tuple[str, ...]
 
 
 def make_plan(fields: Mapping[str, Field], context: Context, prefix: str = "") -> Plan:
@@ -58,7 +58,7 @@ def make_plan(fields: Mapping[str, Field], context: Context, prefix: str = "") -
     return Plan(
         {name: make_checker(field, prefix + name, context) for name, field in known.items()},
         {name: _default(field) for name, field in known.items()},
-        frozenset(name for name, field in known.items() if field.required),
+        tuple(sorted(name for name, field in known.items() if field.required)),
     )
 
 
@@ -82,7 +82,7 @@ def check_fields(node: MappingNode, plan: Plan, problems: Problems) -> dict[str,
             checked = checker(value, node, name, problems)
             if checked is not INVALID:
                 values[name] = checked
-    for name in sorted(required):
+    for name in required:
         if values[name] is None and name not in node:
             report_missing(name, node.place(), problems)
     return values

@@ -85,9 +85,8 @@ def _name(text: str) -> HostPort:
 
 
 def _labels_are_valid(name: str) -> bool:
-    labels = name.split(".")
     # A dot at the end is fine, an empty label elsewhere is not; nor is a dash before a dot.
-    return all(labels[:-1]) and not any(label.endswith("-") for label in labels)
+    return not (name[0] == "." or ".." in name or "-." in name or name[-1] == "-")
 
 
 def _port(text: str | None) -> int | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Kong's own namespace for entities of declarative files.
 _ENTITIES = UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5").bytes
 _NAMED_BY_NAME = frozenset({"services", "routes", "upstreams", "consumers", "snis"})
-_PARENTS = ("route", "service", "consumer", "upstream")
+_PARENTS = frozenset({"route", "service", "consumer", "upstream"})
 _KEY_PARTS = {
     "plugins": ("name", "route", "service", "consumer"),
     "targets": ("upstream", "target"),
@@ -59,6 +59,8 @@ class Identifiers:
 
     def _repeats(self, draft: Draft, key: str) -> bool:
         """Tell whether *key* was used: Kong leaves out parents that are written as a mapping."""
+        if _PARENTS.isdisjoint(draft.node):
+            return False
         if not any(isinstance(draft.node.get(field), dict) for field in _PARENTS):
             return False
         repeats = key in self._vague

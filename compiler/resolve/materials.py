@@ -9,10 +9,9 @@ from compiler.model.config import CertificatePairs, Materials
 from compiler.model.place import place_of
 from compiler.model.secret import Secret
 from compiler.resolve.pem import (
-    KeyMismatchError,
     PemError,
     as_pem,
-    make_pair,
+    match_pair,
     parse_certificates,
     parse_dhparam,
 )
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from compiler.model.place import Place
     from compiler.model.settings import Settings
     from compiler.model.x509 import X509, KeyPair
+    from compiler.resolve.matches import Matches
+    from compiler.resolve.pem import Match
 
 SERVER_PAIRS = {
     "proxy": ("ssl_cert", "ssl_cert_key"),
@@ -45,14 +46,18 @@ def resolve_materials(
     *,
     files: FileReader,
     system_ca: str | None,
+    matches: Matches | None = None,
     report: Report,
 ) -> Materials:
-    """Read and parse everything that holds a certificate; report what is broken."""
+    """Read and parse everything that holds a certificate; report what is broken.
+
+    *matches* are pairs of entities that were parsed already.
+    """
     loader = Loader(settings, files, report)
     client = loader.client_pair()
     return Materials(
         server=_server_pairs(settings, loader),
-        certificates=_entity_pairs(entities.certificates, report),
+        certificates=_entity_pairs(entities.certificates, matches or {}, report),
         cas=_entity_cas(entities.ca_certificates, report),
         upstream=resolve_upstream_defaults(
             settings,
@@ -63,6 +68,15 @@ def resolve_materials(
             report=report,
         ),
         dhparam=loader.dhparam(),
+    )
+
+
+def lacks_pair(settings: Settings) -> bool:
+    """Tell whether a listener has TLS and nothing names its certificate."""
+    return any(
+        any(listener.ssl for listener in settings.listeners.get(group, ()))
+        and not settings.items(certificates)
+        for group, (certificates, _) in SERVER_PAIRS.items()
     )
 
 
@@ -119,9 +133,8 @@ class Loader:
         private = self._text(key_name, key)
         if certificate is None or private is None:
             return None
-        return load_pair(
-            certificate,
-            Secret(private),
+        return report_match(
+            match_pair(certificate, Secret(private)),
             what=(cert_name, key_name),
             places=(self._place(cert_name), self._place(key_name)),
             report=self._report,
@@ -150,38 +163,36 @@ class Loader:
         return place_of(self._settings.origin(name))
 
 
-def load_pair(
-    certificate: str,
-    key: Secret,
+def report_match(
+    found: Match,
     *,
     what: tuple[str, str],
     places: tuple[Place | None, Place | None],
     report: Report,
     entity: EntityRef | None = None,
 ) -> KeyPair | None:
-    """Parse a pair; report under the names *what* at *places* (certificate, key)."""
-    try:
-        certificates = parse_certificates(certificate)
-    except PemError as error:
-        report.add(rules.MATERIAL_INVALID, places[0], entity=entity, what=what[0], problem=error)
-        return None
-    try:
-        pair, disorder = make_pair(certificates, key)
-    except KeyMismatchError:
-        report.add(
-            rules.KEY_MISMATCH,
-            places[1],
-            entity=entity,
-            what=f"{what[0]} and {what[1]}",
-            subject=certificates[0].subject,
-        )
-        return None
-    except PemError as error:
-        report.add(rules.MATERIAL_INVALID, places[1], entity=entity, what=what[1], problem=error)
-        return None
-    if disorder is not None:
-        report.add(rules.CHAIN_ORDER, places[0], entity=entity, what=what[0], order=disorder)
-    return pair
+    """Return a pair that was parsed, or None; report its fault.
+
+    It is reported under the names *what* at *places* (certificate, key).
+    """
+    about = found.about
+    match found.fault:
+        case "certificate":
+            report.add(
+                rules.MATERIAL_INVALID, places[0], entity=entity, what=what[0], problem=about
+            )
+        case "key":
+            report.add(
+                rules.MATERIAL_INVALID, places[1], entity=entity, what=what[1], problem=about
+            )
+        case "mismatch":
+            both = f"{what[0]} and {what[1]}"
+            report.add(rules.KEY_MISMATCH, places[1], entity=entity, what=both, subject=about)
+        case "order":
+            report.add(rules.CHAIN_ORDER, places[0], entity=entity, what=what[0], order=about)
+        case None:
+            pass
+    return found.pair
 
 
 def _server_pairs(settings: Settings, loader: Loader) -> dict[str, tuple[KeyPair, ...]]:
@@ -196,16 +207,18 @@ def _server_pairs(settings: Settings, loader: Loader) -> dict[str, tuple[KeyPair
 
 
 def _entity_pairs(
-    certificates: Mapping[str, Certificate], report: Report
+    certificates: Mapping[str, Certificate], matches: Matches, report: Report
 ) -> dict[str, CertificatePairs]:
     found = {}
     for certificate in certificates.values():
-        main = _entity_pair(certificate, certificate.cert, certificate.key, "", report)
+        matched = matches.get((certificate.cert, certificate.key.reveal()))
+        if matched is None:
+            matched = match_pair(certificate.cert, certificate.key)
+        main = _entity_pair(certificate, matched, "", report)
         alternative = None
         if certificate.cert_alt is not None and certificate.key_alt is not None:
-            alternative = _entity_pair(
-                certificate, certificate.cert_alt, certificate.key_alt, "_alt", report
-            )
+            matched = match_pair(certificate.cert_alt, certificate.key_alt)
+            alternative = _entity_pair(certificate, matched, "_alt", report)
         if main is None:
             continue
         if alternative is not None and alternative.leaf.key_type == main.leaf.key_type:
@@ -219,13 +232,12 @@ def _entity_pairs(
     return found
 
 
-def _entity_pair(
-    entity: Certificate, certificate: str, key: Secret, suffix: str, report: Report
-) -> KeyPair | None:
+def _entity_pair(entity: Certificate, found: Match, suffix: str, report: Report) -> KeyPair | None:
+    if found.fault is None:
+        return found.pair
     source = entity.source
-    return load_pair(
-        certificate,
-        key,
+    return report_match(
+        found,
         what=(f"cert{suffix}", f"key{suffix}"),
         places=(source.place(f"cert{suffix}"), source.place(f"key{suffix}")),
         report=report,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import binascii
 import re
-import warnings
 from base64 import b64decode
+from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from compiler.model.secret import Secret
-from compiler.model.x509 import X509, KeyPair
+from compiler.model.values import value
+from compiler.model.x509 import X509, KeyPair, tolerant
 
 _CERTIFICATE = re.compile(
     r"-----BEGIN (?:X509 )?CERTIFICATE-----.+?-----END (?:X509 )?CERTIFICATE-----",
@@ -36,6 +36,34 @@ class KeyMismatchError(PemError):
     """No certificate of the text belongs to the key."""
 
 
+@value()
+class Match:
+    """What became of a certificate and a key: a pair, or a fault, or a pair that had one.
+
+    The fault lies in the `certificate`'s text, in the `key`'s, in both (`mismatch`), or in the
+    `order` of the chain, which was put right. `about` is what its rule wants to know.
+    """
+
+    pair: KeyPair | None
+    fault: Literal["certificate", "key", "mismatch", "order"] | None = None
+    about: str = ""
+
+
+def match_pair(certificate: str, key: Secret) -> Match:
+    """Parse a certificate (with its chain) and a key, and tell whether they are a pair."""
+    try:
+        certificates = parse_certificates(certificate)
+    except PemError as error:
+        return Match(None, "certificate", str(error))
+    try:
+        pair, disorder = make_pair(certificates, key)
+    except KeyMismatchError:
+        return Match(None, "mismatch", certificates[0].subject)
+    except PemError as error:
+        return Match(None, "key", str(error))
+    return Match(pair) if disorder is None else Match(pair, "order", disorder)
+
+
 def as_pem(value: str) -> str | None:
     """Return *value* itself when it is PEM, decoded when it is base64 of PEM, else None."""
     if "-----BEGIN " in value:
@@ -53,10 +81,8 @@ def parse_certificates(text: str) -> tuple[X509, ...]:
     if not blocks:
         what = "holds a private key" if _KEY.search(text) else "holds no PEM block"
         raise PemError(f"{what} where a certificate (BEGIN CERTIFICATE) is wanted")
-    with warnings.catch_warnings():
-        # Some public authorities have serial numbers that RFC 5280 forbids; clients accept them.
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        return tuple(_parse_certificate(block, number) for number, block in enumerate(blocks, 1))
+    with tolerant():
+        return tuple([_parse_certificate(block, number) for number, block in enumerate(blocks, 1)])
 
 
 def parse_dhparam(text: str) -> None:
@@ -80,7 +106,7 @@ def make_pair(certificates: tuple[X509, ...], key: Secret) -> tuple[KeyPair, str
     key_text, public_key = parse_key(key)
     leaf = next((c for c in certificates if c.belongs_to(public_key)), None)
     if leaf is None or any(
-        c.issued_by(leaf) and not c.belongs_to(public_key) for c in certificates
+        not c.belongs_to(public_key) and c.issued_by(leaf) for c in certificates
     ):
         raise KeyMismatchError(
             f"its key belongs to another certificate than {certificates[0].subject}"
@@ -136,13 +162,16 @@ def _parse_certificate(block: str, number: int) -> X509:
     canonical = _canonical(block)
     try:
         loaded = x509.load_pem_x509_certificate(canonical.encode())
-        return X509(
+        found = X509(
             pem=canonical,
             names=_names(loaded),
-            loaded=loaded,
+            begins=int(loaded.not_valid_before_utc.timestamp()),
+            ends=int(loaded.not_valid_after_utc.timestamp()),
         )
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
         raise PemError(f"does not parse as X.509 (certificate {number} of the text)") from error
+    vars(found)["loaded"] = loaded  # what was parsed already is not parsed again
+    return found
 
 
 def _names(loaded: x509.Certificate) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from compiler.model.config import Config
-    from compiler.model.diagnostic import EntityRef, Report
-    from compiler.model.entities import Sni
+    from compiler.model.diagnostic import Report
+    from compiler.model.entities import Certificate, Sni
     from compiler.model.place import Place
     from compiler.model.x509 import X509, KeyPair
 
@@ -31,69 +31,71 @@ _SETTINGS = {
 
 def check_certificates(config: Config, *, now: datetime, report: Report) -> None:
     """Report dates, chains, CA flags, and names that a certificate is not for."""
-    for what, pair, place, entity in _pairs(config):
-        _check_dates(what, pair.chain, place, entity, now=now, report=report)
-        _check_chain(what, pair, place, entity, report)
+    moment = now.timestamp()
+    for what, pair, entity in _pairs(config):
+        chain = pair.chain
+        for found in chain:
+            if not found.begins <= moment <= found.ends:
+                _report_dates(what, found, _place(what, entity, config), entity, moment, report)
+        if len(chain) > 1:
+            _check_chain(what, chain[-1], _place(what, entity, config), entity, report)
     _check_defaults(config, report)
     _check_cas(config, now=now, report=report)
     for sni in config.entities.snis.values():
         _check_sni(sni, config, report)
 
 
-def _pairs(config: Config) -> Iterator[tuple[str, KeyPair, Place | None, EntityRef | None]]:
-    """Yield every pair with what it is called and where it stands."""
+def _pairs(config: Config) -> Iterator[tuple[str, KeyPair, Certificate | None]]:
+    """Yield every pair with what it is called (a setting, or a field of the entity)."""
     for group, pairs in config.materials.server.items():
-        name = _SETTINGS[group]
-        place = place_of(config.settings.origin(name))
         for pair in pairs:
-            yield name, pair, place, None
+            yield _SETTINGS[group], pair, None
     client = config.materials.upstream.client
     if client is not None:
-        name = "client_ssl_cert"
-        yield name, client, place_of(config.settings.origin(name)), None
+        yield "client_ssl_cert", client, None
     for identifier, found in config.materials.certificates.items():
         entity = config.entities.certificates[identifier]
-        yield "cert", found.main, entity.source.place("cert"), entity.ref
+        yield "cert", found.main, entity
         if found.alternative is not None:
-            yield "cert_alt", found.alternative, entity.source.place("cert_alt"), entity.ref
+            yield "cert_alt", found.alternative, entity
 
 
-def _check_dates(
+def _place(what: str, entity: Certificate | None, config: Config) -> Place | None:
+    """Return where a pair stands."""
+    if entity is None:
+        return place_of(config.settings.origin(what))
+    return entity.source.place(what)
+
+
+def _report_dates(
     what: str,
-    chain: tuple[X509, ...],
+    found: X509,
     place: Place | None,
-    entity: EntityRef | None,
-    *,
-    now: datetime,
+    entity: Certificate | None,
+    moment: float,
     report: Report,
 ) -> None:
-    for found in chain:
-        if found.not_after < now:
-            rule, date = rules.CERTIFICATE_EXPIRED, found.not_after
-        elif found.not_before > now:
-            rule, date = rules.CERTIFICATE_NOT_YET_VALID, found.not_before
-        else:
-            continue
-        report.add(
-            rule,
-            place,
-            entity=entity,
-            what=what,
-            subject=found.subject,
-            date=f"{date:%Y-%m-%d %H:%M} UTC",
-        )
+    expired = found.ends < moment
+    date = found.not_after if expired else found.not_before
+    report.add(
+        rules.CERTIFICATE_EXPIRED if expired else rules.CERTIFICATE_NOT_YET_VALID,
+        place,
+        entity=None if entity is None else entity.ref,
+        what=what,
+        subject=found.subject,
+        date=f"{date:%Y-%m-%d %H:%M} UTC",
+    )
 
 
 def _check_chain(
-    what: str, pair: KeyPair, place: Place | None, entity: EntityRef | None, report: Report
+    what: str, last: X509, place: Place | None, entity: Certificate | None, report: Report
 ) -> None:
     """Say where a chain stops short of a root, when it has begun to be one."""
-    last = pair.chain[-1]
-    if len(pair.chain) > 1 and not last.issued_by(last) and not last.is_ca:
+    if not last.issued_by(last) and not last.is_ca:
         report.add(
             rules.CHAIN_INCOMPLETE,
             place,
-            entity=entity,
+            entity=None if entity is None else entity.ref,
             what=what,
             subject=last.subject,
             issuer=last.issuer,
@@ -138,10 +140,10 @@ def _check_cas(config: Config, *, now: datetime, report: Report) -> None:
 
 
 def _check_sni(sni: Sni, config: Config, report: Report) -> None:
-    place = sni.source.place("name")
     name = sni.name.lower().removesuffix(".")
     reason = _unreachable(name)
     if reason is not None:
+        place = sni.source.place("name")
         report.add(rules.SNI_UNREACHABLE, place, entity=sni.ref, sni=sni.name, reason=reason)
         return
     pairs = config.materials.certificates.get(sni.certificate)
@@ -151,7 +153,7 @@ def _check_sni(sni: Sni, config: Config, report: Report) -> None:
         if not _covers(pair.leaf, name):
             report.add(
                 rules.SNI_NOT_COVERED,
-                place,
+                sni.source.place("name"),
                 entity=sni.ref,
                 sni=sni.name,
                 names=", ".join(pair.leaf.names[:5]) or "no name at all",

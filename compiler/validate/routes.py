@@ -48,7 +48,7 @@ def _check_route(route: Route, config: Config, report: Report) -> None:
                 protocol=protocol,
             )
     for index, path in enumerate(route.paths):
-        _check_path(route, path, _item(route, "paths", index), report)
+        _check_path(route, path, index, report)
     listeners = config.settings.listeners.get("proxy", ())
     if route.protocols == ("https",) and listeners and not any(x.ssl for x in listeners):
         report.add(
@@ -67,11 +67,20 @@ def _item(route: Route, field: str, index: int) -> Place:
     return route.source.place(field)
 
 
-def _check_path(route: Route, path: str, place: Place, report: Report) -> None:
+def _check_path(route: Route, path: str, index: int, report: Report) -> None:
+    if "\0" in path:
+        report.add(
+            rules.ROUTE_PATH,
+            _item(route, "paths", index),
+            entity=route.ref,
+            route=route.label,
+            path=path[:200],
+        )
     # Twice: each character may need a backslash where the path is stripped.
     length = 2 * len(path.encode("utf-8", "surrogateescape"))
     if length > _WORD_LIMIT - 100:
         what = f"a path of route {route.label}"
+        place = _item(route, "paths", index)
         report.add(rules.VALUE_TOO_LONG, place, entity=route.ref, what=what, length=length)
 
 

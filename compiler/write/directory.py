@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from compiler.write.kernel import can_exchange, exchange, flush
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from compiler.model.nginx import OutputFile
 
@@ -28,6 +28,11 @@ MANIFEST = "kcompile.json"
 
 RUNTIME = ("logs", "logs/tmp")
 """Folders that nginx writes to; what a running nginx has there stays there."""
+
+
+_MASK = 0o022
+
+Row = tuple[str, str, int]
 
 
 class RefusedError(Exception):
@@ -48,21 +53,38 @@ def write_tree(
     finished tree before it is put in place, and stops everything by raising.
     Raises RefusedError when *out* is not ours, OSError when something cannot be written.
     """
+    with new_tree(out) as fresh:
+        make_folders(fresh, files)
+        write_files(fresh, rows_of(files), key_owner)
+        put_in_place(fresh, out, before=before)
+
+
+@contextmanager
+def new_tree(out: Path) -> Iterator[Path]:
+    """Give a directory beside *out* for its new tree; what is left of it at the end is removed.
+
+    Raises as `write_tree` does.
+    """
     check_replaceable(out)
     parent = out.parent
     parent.mkdir(parents=True, exist_ok=True)
-    with _locked(parent), _mask(0o022):
+    with _locked(parent), _mask(_MASK):
         _remove_leftovers(out)
         fresh = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=parent))
         try:
-            _fill(fresh, files, key_owner)
-            _carry_over(out, fresh)
-            if before is not None:
-                before(fresh)
-            flush(fresh)
-            _put_in_place(fresh, out)
+            fresh.chmod(0o755)
+            yield fresh
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+
+
+def put_in_place(fresh: Path, out: Path, *, before: Callable[[Path], None] | None = None) -> None:
+    """Make the finished tree *fresh* the one at *out*; raises as `write_tree` does."""
+    _carry_over(out, fresh)
+    if before is not None:
+        before(fresh)
+    flush(fresh)
+    _put_in_place(fresh, out)
 
 
 def check_replaceable(out: Path) -> None:
@@ -116,23 +138,43 @@ def _remove_leftovers(out: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _fill(root: Path, files: Mapping[str, OutputFile], key_owner: tuple[int, int] | None) -> None:
-    root.chmod(0o755)
+def make_folders(root: Path, files: Iterable[str]) -> None:
+    """Make the folders that *files* stand in, and those that nginx writes to."""
     folders = {path.rpartition("/")[0] for path in files} | set(RUNTIME)
     for folder in sorted(folders):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for path, file in files.items():
-        _write_file(f"{root}/{path}", file, key_owner)
 
 
-def _write_file(path: str, file: OutputFile, key_owner: tuple[int, int] | None) -> None:
+def rows_of(files: Mapping[str, OutputFile]) -> list[Row]:
+    """Return *files* as rows of path, text and mode."""
+    return [(path, file.text(), file.mode) for path, file in files.items()]
+
+
+def write_files(root: Path, rows: Iterable[Row], key_owner: tuple[int, int] | None) -> None:
+    """Write files into folders that are there already. Raises OSError."""
+    for path, text, mode in rows:
+        data = text.encode("utf-8", "surrogateescape")
+        _write_file(f"{root}/{path}", data, mode, key_owner)
+
+
+def write_files_aside(
+    root: Path, rows: Iterable[Row], key_owner: tuple[int, int] | None
+) -> Iterator[None]:
+    """Do the same as the job of a second process, up to the disk; the one answer is that it is."""
+    with _mask(_MASK):
+        write_files(root, rows, key_owner)
+    flush(root)
+    yield None
+
+
+def _write_file(path: str, data: bytes, mode: int, key_owner: tuple[int, int] | None) -> None:
     # The mode is set at creation: a key is never readable by others, not for an instant.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        data = memoryview(file.data())
-        while data:
-            data = data[os.write(descriptor, data) :]
-        if key_owner is not None and not file.mode & 0o077:
+        written = os.write(descriptor, data)
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+        if key_owner is not None and not mode & 0o077:
             os.fchown(descriptor, *key_owner)
     finally:
         os.close(descriptor)

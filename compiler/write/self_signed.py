@@ -16,6 +16,7 @@ from compiler.model.x509 import KeyPair
 from compiler.resolve.pem import PemError, make_pair, parse_certificates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -35,6 +36,11 @@ def self_signed_pairs(out: Path | None, now: datetime) -> tuple[KeyPair, ...]:
         (_kept(out, name) if out is not None else None) or _made(kind, name, now)
         for kind, name in NAMES.items()
     )
+
+
+def make_self_signed(out: Path | None, now: datetime) -> Iterator[tuple[KeyPair, ...]]:
+    """Do the same as the job of a second process."""
+    yield self_signed_pairs(out, now)
 
 
 def _kept(out: Path, name: str) -> KeyPair | None:
