@@ -119,6 +119,9 @@ def test_kong_spells_the_names_of_groups_its_own_way() -> None:
         ("[^é]", "éa", "a"),
         ("[^b]+?", "é", "é"),
         (".*?", "é", ""),
+        (".+.+", "é", None),
+        ("(?:.+)(x?.+)", "é", None),
+        (r".*\B", "€a", ""),
         ("a.+?b", "aéb", "aéb"),
     ],
 )
