@@ -8,12 +8,13 @@ from math import gcd
 from typing import TYPE_CHECKING
 
 from compiler.model.nginx import Map, Simple
+from compiler.model.plan import Proxied
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from compiler.model.balancing import HashInput
+    from compiler.model.balancing import Capture, HashInput
     from compiler.model.plan import Destination, Peer, Plan
 
 Inputs = tuple["HashInput", ...]
@@ -139,7 +140,54 @@ def _cookie(found: HashInput) -> tuple[str, Entries]:
     return "$http_cookie", ((Literal(pattern), _PRESENT),)
 
 
-_SOURCES = {"header": _header, "query_arg": _query_arg, "cookie": _cookie}
+def _uri_capture(found: HashInput) -> tuple[str, Entries]:
+    return _capture_variable(found.name), ()
+
+
+_SOURCES = {
+    "header": _header,
+    "query_arg": _query_arg,
+    "cookie": _cookie,
+    "uri_capture": _uri_capture,
+}
+
+
+def captured(answer: Proxied) -> tuple[Simple, ...]:
+    """Remember what the path of a route captures, where it chooses the target."""
+    known = {found.name: Expression(_captured_by(found)) for found in answer.captures}
+    return tuple(
+        Simple(
+            "set",
+            (Expression(_capture_variable(found.name)), known.get(found.name, Literal(""))),
+        )
+        for found in answer.destination.balancing.inputs
+        if found.kind == "uri_capture"
+    )
+
+
+def lower_captures(plan: Plan) -> list[Map]:
+    """Return the maps that take captures from the path."""
+    found = {
+        capture: Map(
+            why=f"what the path captures as {capture.name}",
+            source=Expression(PATH),
+            variable=_captured_by(capture),
+            default=Literal(""),
+            entries=((Literal(f"~{capture.regex}"), Expression(f"${capture.group}")),),
+        )
+        for answer in plan.answers
+        if isinstance(answer, Proxied)
+        for capture in answer.captures
+    }
+    return sorted(found.values(), key=lambda each: each.variable)
+
+
+def _captured_by(capture: Capture) -> str:
+    return f"$captured_{_digest(f'{capture.name}~{capture.regex}')}"
+
+
+def _capture_variable(name: str) -> str:
+    return f"$uri_capture_{re.sub(r'[^a-z0-9]', _escaped, name)}"
 
 
 def _add_cookie(inputs: Inputs, found: dict[str, Map]) -> str:

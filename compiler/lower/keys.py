@@ -17,7 +17,6 @@ EVERY_HOST = "*"
 HTTPS_ONLY = "https-only="
 ERROR = "error="
 LOCATION_KEY = Expression("$location_key")
-CONNECTION_PORT = Expression("$connection_port")
 
 
 def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
@@ -25,7 +24,9 @@ def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
     names = [table for table in plan.tables if table.port is None and table.kind != "default"]
     ports = [table for table in plan.tables if table.port is not None]
     known = "$host_name_key" if ports else "$host_key"
-    maps = [_by_name(names, known), _connection_port(plan)]
+    maps = [_by_name(names, known)]
+    if plan.port_maps:
+        maps.append(_connection_port(plan))
     if ports:
         maps += [_asked_port(plan), _by_port(ports, known, plan)]
     key = "$host_key"
@@ -78,7 +79,7 @@ def _regex(patterns: tuple[str, ...]) -> str:
 
 def _asked_port(plan: Plan) -> Map:
     # Flavor traditional looks at the Host header alone.
-    other = Expression("$scheme") if plan.ports_by_scheme else CONNECTION_PORT
+    other = Expression("$scheme") if plan.ports_by_scheme else Expression(connection_port(plan))
     return Map(
         why="the port that the client asked for, else what stands for it",
         source=Expression("$http_host"),
@@ -88,11 +89,16 @@ def _asked_port(plan: Plan) -> Map:
     )
 
 
+def connection_port(plan: Plan) -> str:
+    """Return the variable that holds the port which clients connect to."""
+    return "$connection_port" if plan.port_maps else "$server_port"
+
+
 def _connection_port(plan: Plan) -> Map:
     return Map(
         why="the port that the client connected to (port_maps)",
         source=Expression("$server_port"),
-        variable=str(CONNECTION_PORT),
+        variable=connection_port(plan),
         default=Expression("$server_port"),
         entries=tuple((Literal(port), Literal(outer)) for port, outer in plan.port_maps),
     )

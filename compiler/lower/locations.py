@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.balancing import captured
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.urls import passed_on, rewrites
 from compiler.model.layout import bundle_file, certificate_file, key_file
@@ -71,7 +72,7 @@ def _remembered(answer: Proxied) -> tuple[Simple, ...]:
     if answer.group is None:
         address = expression(answer.destination.peers[0].address)
         found.append(Simple("set", (Expression("$upstream_address"), address)))
-    return tuple(found)
+    return (*found, *captured(answer))
 
 
 def _target(answer: Proxied) -> str:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.lower.balancing import COOKIE, cookie_texts, lower_hash_maps, uses_cookie
+from compiler.lower.balancing import (
+    COOKIE,
+    cookie_texts,
+    lower_captures,
+    lower_hash_maps,
+    uses_cookie,
+)
 from compiler.lower.errors import error_maps
+from compiler.lower.keys import connection_port
 from compiler.lower.locations import client_certificate
 from compiler.lower.resolver import lower_resolver
 from compiler.model.layout import bundle_file
@@ -19,11 +26,10 @@ if TYPE_CHECKING:
 _OWN = {
     "proto": "$scheme",
     "host": "$host",
-    "port": "$connection_port",
     "path": "$path_sent",
-    "prefix": "$stripped_prefix",
 }
-"""What X-Forwarded headers say, unless the peer is trusted and says something else."""
+"""What X-Forwarded headers say, unless the peer is trusted and says something else; there is more
+that depends on the plan."""
 _DOLLAR = Map(
     why="a dollar sign that is not a variable",
     source=Expression("$remote_addr"),
@@ -79,7 +85,7 @@ def lower_maps(plan: Plan) -> tuple[Map, ...]:
     else:
         maps.append(_simple("what the client used", "$scheme", "$needs_https", "1", {"https": ""}))
     maps.append(_upgrade())
-    maps += lower_hash_maps(plan)
+    maps += [*lower_captures(plan), *lower_hash_maps(plan)]
     maps += [_debug(name) for name in _debug_names(plan)]
     if _uses_dollar(plan):
         maps.append(_DOLLAR)
@@ -111,7 +117,11 @@ def _trusted_peers(trusted: tuple[str, ...]) -> Map:
 def _own(plan: Plan) -> dict[str, str]:
     """Return the values of X-Forwarded headers; nginx wants every variable to be set somewhere."""
     strips = any(isinstance(answer, Proxied) and answer.strips for answer in plan.answers)
-    return _OWN if strips else {**_OWN, "prefix": ""}
+    return {
+        **_OWN,
+        "port": connection_port(plan),
+        "prefix": "$stripped_prefix" if strips else "",
+    }
 
 
 def _forwarded(name: str, own: str) -> Map:

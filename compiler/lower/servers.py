@@ -121,7 +121,8 @@ def _behind(key: Expression) -> Expression:
 def _comment(table: HostTable, node: PathNode) -> str:
     routes = ", ".join(dict.fromkeys(choice.answer.route.label for choice in node.choices))
     if node.choices:
-        return f"one of the routes {routes}, or none"
+        certain = node.choices[-1].conditions.always_hold
+        return f"one of the routes {routes}{'' if certain else ', or none'}"
     return "no route" if table.otherwise is None else "no route of this path"
 
 

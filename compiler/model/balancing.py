@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Algorithm = Literal["round-robin", "least-connections", "consistent-hashing"]
-HashKind = Literal["ip", "path", "header", "cookie", "query_arg"]
+HashKind = Literal["ip", "path", "header", "cookie", "query_arg", "uri_capture"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashInput:
-    """What a request is hashed by; `name` is that of the header, cookie or argument.
+    """What a request is hashed by; `name` is that of the header, cookie, argument or capture.
 
     `path` is that of a cookie which is given to clients that have none.
     """
@@ -24,6 +24,18 @@ class HashInput:
     def always_there(self) -> bool:
         """Tell whether every request has it: no fallback is ever needed."""
         return self.kind in ("ip", "path", "cookie")
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What a group of a route's regular expression captures of the path.
+
+    `regex` is in nginx's syntax and begins at the start of the path; `group` counts from 1.
+    """
+
+    name: str
+    regex: str
+    group: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from compiler.model.values import value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.model.balancing import Balancing, Health, Lookup
+    from compiler.model.balancing import Balancing, Capture, Health, Lookup
     from compiler.model.config import Because
     from compiler.model.entities import Certificate, Route, Service, Upstream
     from compiler.model.settings import Directive, Listener
@@ -108,7 +108,7 @@ class Proxied:
     on whole, though the route strips. `joins_literally` tells that the service's path and what
     is left of the request's are put together as they are (`path_handling` v1). `tls_name` is the
     name verified over TLS where it is not the destination's own: with `preserve_host` that of the
-    host, None for the client's Host.
+    host, None for the client's Host. `captures` are those that choose the target.
     """
 
     route: Route
@@ -118,6 +118,7 @@ class Proxied:
     stripped_width: int | None = None
     may_keep: bool = False
     joins_literally: bool = False
+    captures: tuple[Capture, ...] = ()
     destination: Destination
     group: UpstreamGroup | None
     tls_name: str | None

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
+from compiler.model.balancing import Capture
 from compiler.model.plan import Conditions, HeaderTest, NameTest
 from compiler.plan.regex_prefix import has_alternatives, split_alternatives
+from compiler.router.regex_groups import group_number
 from compiler.router.regex_nodes import UnsupportedRegexError
 from compiler.router.regex_width import path_widths
-from compiler.router.rust_regex import is_exact, to_pcre
+from compiler.router.rust_regex import is_exact, path_pattern, path_to_pcre, to_pcre
 
 if TYPE_CHECKING:
+    from compiler.model.balancing import Balancing
     from compiler.model.diagnostic import Report
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import HeaderCondition
@@ -74,6 +77,15 @@ class ConditionPlanner:
             self._refuse(candidate, "paths", candidate.regex, reason)
         return Stripped(regex, width=width)
 
+    def captures(self, candidate: Candidate, balancing: Balancing) -> tuple[Capture, ...]:
+        """Return what of the path chooses the target, where *candidate* captures it."""
+        wanted = [found.name for found in balancing.inputs if found.kind == "uri_capture"]
+        if not wanted or candidate.regex is None:
+            return ()
+        numbers = {name: group_number(candidate.regex, name) for name in wanted}
+        regex = path_to_pcre(candidate.regex)
+        return tuple(Capture(name, regex, n) for name, n in numbers.items() if n is not None)
+
     def _translated(self, candidate: Candidate) -> Conditions:
         return Conditions(
             methods=tuple(sorted(candidate.methods)),
@@ -104,7 +116,7 @@ class ConditionPlanner:
             return _never_upper(regex) if field == "headers" else regex
         route = candidate.route
         try:
-            if not is_exact(regex):
+            if not is_exact(path_pattern(regex) if field == "paths" else regex):
                 self._report.add(
                     rules.ROUTE_REGEX_ASCII,
                     route.source.place(field),
@@ -112,6 +124,8 @@ class ConditionPlanner:
                     route=route.label,
                     regex=regex,
                 )
+            if field == "paths":
+                return path_to_pcre(regex, capture=False).removeprefix("^")
             return to_pcre(regex, capture=False)
         except UnsupportedRegexError as error:
             self._refuse(candidate, field, regex, str(error))

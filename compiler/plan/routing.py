@@ -182,6 +182,7 @@ class _Planner:
             stripped_width=taken.width,
             may_keep=taken.may_keep,
             joins_literally=winner.flavor == "traditional" and route.path_handling == "v1",
+            captures=self._conditions.captures(winner, destination.balancing),
             destination=destination,
             group=self.groups.of(route, destination, host) if destination.fixed_peers else None,
             tls_name=_tls_name(route, destination, host),

@@ -16,7 +16,6 @@ _ALWAYS_THERE = frozenset({"ip", "path", "cookie"})
 _SLOTS = 10_000
 _REASONS = {
     "consumer": "only plugins that are not compiled know consumers",
-    "uri_capture": "what a path of a route captures is not kept",
 }
 
 

@@ -53,6 +53,10 @@ HASHED: dict[str, dict[str, Any]] = {
         "hash_fallback": "cookie", "hash_on_cookie": "sid",
     },
     "consumer-else-ip": {"hash_on": "consumer", "hash_fallback": "ip"},
+    "by-capture": {
+        "hash_on": "uri_capture", "hash_on_uri_capture": "user",
+        "hash_fallback": "uri_capture", "hash_fallback_uri_capture": "2",
+    },
 }  # fmt: skip
 
 
@@ -98,6 +102,12 @@ def served(engine: Engine, folder: Path) -> Iterator[Served]:
         by_path = next(s for s in services if s["name"] == "by-path")
         by_path["path"] = "/base"
         by_path["routes"].append({"name": "other", "paths": ["/other"]})
+        by_capture = next(s for s in services if s["name"] == "by-capture")
+        by_capture["routes"] = [
+            {"name": "capture", "paths": [r"~/capture/(?<user>[a-z0-9-]+)/x"]},
+            {"name": "second", "paths": [r"~/second/(\d+)/([a-z0-9-]+)"]},
+            {"name": "nothing", "paths": ["/nothing"]},
+        ]
         entities = {"_format_version": "3.0", "services": services, "upstreams": upstreams}
         files = {"kong.conf": CONF, "kong.yml": entities}
         yield stack.enter_context(gateway(engine, folder, files)), peers
@@ -178,6 +188,8 @@ INPUTS: dict[str, Callable[[Served, str], str]] = {
     "cookie after header": by_cookie("/header-else-cookie", "s.i~d"),
     "cookie after argument": by_cookie("/argument-else-cookie", "sid"),
     "ip after consumer": by_ip("/consumer-else-ip"),
+    "named capture": by_url("/capture/{}/x/y"),
+    "second capture": by_url("/second/7/{}"),
 }
 
 
@@ -205,6 +217,7 @@ def test_requests_without_a_key_go_to_one_target_as_with_kong(served: Served) ->
         "/by-argument?user-id=1",
         "/hashed-by-nothing",
         "/header-else-header",
+        "/nothing",
     ):
         assert len({target(served, path) for _ in range(12)}) == 1, path
 
@@ -284,7 +297,6 @@ def test_no_cookie_is_set_where_something_else_decides(served: Served) -> None:
     ("fields", "code"),
     [
         ({"hash_on": "consumer"}, "K400"),
-        ({"hash_on": "uri_capture", "hash_on_uri_capture": "x"}, "K400"),
         ({**HASHED["by-header"], "hash_fallback": "consumer"}, "K400"),
         ({"hash_on": "consumer", "hash_fallback": "ip"}, "K401"),
         ({"algorithm": "consistent-hashing"}, "K402"),
