@@ -103,7 +103,9 @@ def _without_match(match: str, base: str) -> tuple[Simple, ...]:
     kept = base.removesuffix("/")
     # Where nothing is left, a slash at the end stays; that of the path `/` is the base's own.
     slash = r"(?=.*/\z)" if base.endswith("/") else r"(?=/.*/\z)"
-    whole = _rewrite(f"{slash}{match}", kept, "/"), _rewrite(rf"{match}{_DOTS}", kept, "")
+    whole = (_rewrite(rf"{match}{_DOTS}", kept, ""),)
+    if kept:
+        whole = (_rewrite(f"{slash}{match}", kept, "/"), *whole)
     if match.endswith(r"\z)))"):  # nothing is left of the path
         return whole
     return (*whole, _rewrite(rf"{match}(?:{_DOTS}/)?(?<rest_of_path>.*)", kept, f"/{rest}"))
