@@ -48,7 +48,8 @@ def emit(main: Main, plan: Plan) -> Tree:
 
 
 def _text_files(main: Main) -> list[str]:
-    paths = ["nginx.conf", *(str(path) for path in main.includes)]
+    includes = [*main.includes, *(() if main.stream is None else main.stream.includes)]
+    paths = ["nginx.conf", *dict.fromkeys(str(path) for path in includes)]
     return [*paths, "conf/server.conf"] if "conf/proxy.conf" in paths else paths
 
 
@@ -72,11 +73,12 @@ def _material(plan: Plan) -> Iterator[tuple[str, OutputFile]]:
 def _pairs(plan: Plan) -> Iterator[KeyPair]:
     for group in plan.listen.values():
         yield from group.pairs
-    if "proxy" in plan.listen and plan.listen["proxy"].pairs:
-        for served in plan.sni.certificates:
-            yield served.main
-            if served.alternative is not None:
-                yield served.alternative
+    if plan.stream is not None:
+        yield from plan.stream.pairs
+    for served in plan.sni.certificates:
+        yield served.main
+        if served.alternative is not None:
+            yield served.alternative
     for policy in _policies(plan):
         if policy.client is not None:
             yield policy.client
@@ -96,3 +98,7 @@ def _policies(plan: Plan) -> Iterator[TlsPolicy]:
             answer = path.answer
             if isinstance(answer, Proxied) and answer.destination.tls is not None:
                 yield answer.destination.tls.policy
+    if plan.stream is not None:
+        for destination in plan.stream.destinations:
+            if destination.tls is not None:
+                yield destination.tls.policy

@@ -31,7 +31,10 @@ class Simple:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Map:
-    """A `map` block (or, with `by_address`, a `geo` block). `why` is its comment."""
+    """A `map` block (or, with `by_address`, a `geo` block). `why` is its comment.
+
+    With `hostnames` its keys may be `*.x` and `x.*`.
+    """
 
     why: str
     source: Expression
@@ -39,6 +42,7 @@ class Map:
     default: Word | None
     entries: tuple[tuple[Word, Word], ...]
     by_address: bool = False
+    hostnames: bool = False
     sources: tuple[Source | None, ...] = ()
 
 
@@ -101,6 +105,26 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamServerBlock:
+    """A `server` block of connections."""
+
+    comment: str
+    directives: tuple[Simple, ...]
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamBlock:
+    """The `stream` block and the maps it includes."""
+
+    sections: tuple[Section, ...]
+    includes: tuple[Literal, ...]
+    upstreams: tuple[UpstreamBlock, ...]
+    servers: tuple[StreamServerBlock, ...]
+    maps: tuple[Map, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Main:
     """nginx.conf and the parts it includes."""
 
@@ -114,6 +138,7 @@ class Main:
     proxy_maps: tuple[Map, ...]
     proxy: tuple[Section, ...]
     every_server: tuple[Section, ...]
+    stream: StreamBlock | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,9 @@ def _check_chain(
 def _check_defaults(config: Config, report: Report) -> None:
     missing = []
     for group, setting in _SETTINGS.items():
-        if not any(listener.ssl for listener in config.settings.listeners.get(group, ())):
+        groups = ("proxy", "stream") if group == "proxy" else (group,)
+        listeners = [x for name in groups for x in config.settings.listeners.get(name, ())]
+        if not any(listener.ssl for listener in listeners):
             continue
         if not config.settings.items(setting):
             missing.append(setting)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from compiler.catalog import plan_rules as rules
 from compiler.model.document import SequenceNode
 from compiler.model.place import place_of
+from compiler.model.stream import STREAM_PROTOCOLS
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
@@ -47,6 +48,8 @@ def check_routes(config: Config, report: Report) -> None:
 
 
 def _check_route(route: Route, config: Config, report: Report) -> None:
+    if not STREAM_PROTOCOLS.isdisjoint(route.protocols):
+        return  # validate/stream.py looks at it
     for name in _CONDITIONS:
         if getattr(route, name):
             report.add(
@@ -119,7 +122,7 @@ def _check_path(route: Route, path: str, place: Place, report: Report) -> None:
 
 
 def _check_service(service: Service, report: Report) -> None:
-    if service.protocol not in _HTTP:
+    if service.protocol not in _HTTP | STREAM_PROTOCOLS:
         report.add(
             rules.SERVICE_PROTOCOL,
             service.source.place("protocol"),

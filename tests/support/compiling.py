@@ -19,6 +19,7 @@ from compiler.catalog import (
     plan_rules,
     read_rules,
     settings_rules,
+    stream_rules,
     tls_rules,
 )
 from compiler.cli.build import compile_for
@@ -75,6 +76,7 @@ CATALOGS = (
     entity_rules,
     tls_rules,
     plan_rules,
+    stream_rules,
 )
 GOLDEN = Path(__file__).parents[2] / "golden"
 
