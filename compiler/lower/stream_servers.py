@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _USUAL_MILLISECONDS = 60_000
 _USUAL_TRIES = 6
 _SHOWN_ROUTES = 3
+_TIMES = frozenset({"proxy_connect_timeout", "proxy_timeout"})
 _FROM_OURSELVES = Simple("set_real_ip_from", (Literal("127.0.0.0/8"),))
 _PREREAD = Simple("ssl_preread", (True,))
 
@@ -184,19 +185,16 @@ class ServerMaker:
     def _with_injected(self, own: list[Simple], *, dispatches: bool) -> tuple[Simple, ...]:
         """Add what is injected into servers; what a service itself says wins.
 
-        A server that only hands connections on takes nothing that is about upstreams.
+        A server that only hands connections on takes nothing that is about upstreams, but it
+        must not give up before the servers inside do.
         """
         ours = {directive.name for directive in own}
         block = {d.name for d in self._plan.directives.get("stream", ())}
         kept = [d for d in own if d.name != "proxy_ssl_protocols" or d.name not in block]
-        return (
-            *kept,
-            *(
-                d
-                for d in self._injected
-                if d.name not in ours and not (dispatches and d.name.startswith("proxy_"))
-            ),
-        )
+        added = (d for d in self._injected if d.name not in ours)
+        if dispatches:
+            added = (d for d in added if d.name in _TIMES or not d.name.startswith("proxy_"))
+        return (*kept, *added)
 
     def _name_maps(self) -> Iterable[Map]:
         """Yield a map for each service that the client's name, where there is one, names."""
