@@ -54,6 +54,10 @@ class ServerMaker:
         self._stream = stream
         self._plan = plan
         self._labels = labels
+        self._inside = {
+            (inner.kind, inner.forwarded.service.id, inner.forwarded.handling): inner.address
+            for inner in stream.inner
+        }
         self._injected = tuple(
             Simple(d.name, (Raw(d.value),)) for d in plan.directives.get("sproxy", ())
         )
@@ -82,7 +86,7 @@ class ServerMaker:
             return ""
         if server.handling is not None:
             return answer.target
-        return self._stream.inner_of(answer, server.kind).address
+        return self._inside[server.kind, answer.service.id, answer.handling]
 
     def _server(self, server: StreamServer) -> StreamServerBlock:
         handling = server.handling

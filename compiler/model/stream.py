@@ -162,11 +162,3 @@ class StreamPlan:
         """Return where its connections go, each once for each way of going there."""
         found = (f.destination for server in self.servers for f in server.forwarded)
         return tuple({id(destination): destination for destination in found}.values())
-
-    def inner_of(self, forwarded: Forwarded, kind: StreamKind) -> InnerServer:
-        """Return the inner server that passes a connection on."""
-        return next(
-            i for i in self.inner
-            if i.kind == kind and i.forwarded.service == forwarded.service
-            and i.forwarded.handling == forwarded.handling
-        )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,7 @@ def heard(port: int, name: str | None = None, **options: Any) -> dict[str, Any] 
         if found is not None:
             tls: dict[str, Any] = found.echo["tls"]
             return tls
+        time.sleep(0.02)
     return None
 
 
