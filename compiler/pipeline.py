@@ -22,6 +22,7 @@ from compiler.validate.certificates import check_certificates
 from compiler.validate.directives import check_directives
 from compiler.validate.plugins import check_plugins, check_uncompiled
 from compiler.validate.routes import check_routes
+from compiler.validate.stream import check_streams
 from compiler.validate.tls_policy import check_tls_policy
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def plan_config(
     check_plugins(config, allowed=inputs.allow_uncompiled, report=report)
     check_uncompiled(config, report)
     check_routes(config, report)
+    check_streams(config, report)
     if _failed(report):  # below, references hold and every value is acceptable
         return None
     step("planning")

@@ -26,6 +26,8 @@ WITHOUT_CASE = {
     "K358": "takes thousands of locations",
     "K355": "takes hundreds of thousands of locations",
     "K364": "depends on who runs the tests",
+    "K391": "takes routes that cross in tens of thousands of ways",
+    "K392": "depends on the nginx that is found",
     "K219": "an environment file that is not text is refused before",
 }
 """Rules that no small input can fire, and why; tests of their own fire them."""

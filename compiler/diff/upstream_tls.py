@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.diff.changes import Change, risk
 from compiler.diff.masking import DIGITS, shown_certificate
 from compiler.model.diagnostic import Report
-from compiler.plan.destinations import DestinationPlanner
+from compiler.plan.stream_destinations import StreamDestinationPlanner
 from compiler.plan.versions import features_of
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def upstream_tls_changes(
         yield from _service_changes(after, tls[0], tls[1], before)
 
 
-def _planner(config: Config, inputs: Inputs) -> DestinationPlanner:
-    return DestinationPlanner(
+def _planner(config: Config, inputs: Inputs) -> StreamDestinationPlanner:
+    return StreamDestinationPlanner(
         config,
         features_of(inputs.nginx_version),
         names_at_start=inputs.names_at_start,

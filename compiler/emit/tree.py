@@ -48,7 +48,8 @@ def emit(main: Main, material: Mapping[str, OutputFile]) -> Tree:
 
 
 def _text_files(main: Main) -> list[str]:
-    return ["nginx.conf", *(str(path) for path in main.includes)]
+    includes = [*main.includes, *(() if main.stream is None else main.stream.includes)]
+    return ["nginx.conf", *dict.fromkeys(str(path) for path in includes)]
 
 
 def _render(templates: Environment, path: str, main: Main) -> tuple[str, list[Span]]:
@@ -77,11 +78,12 @@ def _material(plan: Plan) -> Iterator[tuple[str, OutputFile]]:
 def _pairs(plan: Plan) -> Iterator[KeyPair]:
     for group in plan.listen.values():
         yield from group.pairs
-    if "proxy" in plan.listen and plan.listen["proxy"].pairs:
-        for served in plan.sni.certificates:
-            yield served.main
-            if served.alternative is not None:
-                yield served.alternative
+    if plan.stream is not None:
+        yield from plan.stream.pairs
+    for served in plan.sni.certificates:
+        yield served.main
+        if served.alternative is not None:
+            yield served.alternative
     # Thousands of policies may share a few.
     clients = {id(policy.client): policy.client for policy in _policies(plan)}
     yield from (pair for pair in clients.values() if pair is not None)
@@ -98,3 +100,7 @@ def _policies(plan: Plan) -> Iterator[TlsPolicy]:
     for answer in plan.answers:
         if isinstance(answer, Proxied) and answer.destination.tls is not None:
             yield answer.destination.tls.policy
+    if plan.stream is not None:
+        for destination in plan.stream.destinations:
+            if destination.tls is not None:
+                yield destination.tls.policy

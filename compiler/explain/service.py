@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from compiler.model.config import Because
 from compiler.model.place import FromFile, Place
-from compiler.plan.destinations import DestinationPlanner
+from compiler.plan.stream_destinations import StreamDestinationPlanner
 from compiler.plan.versions import features_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def explain_service(
     """Return where *service* sends requests, also when no route leads there."""
     routes = tuple(r for r in config.entities.routes.values() if r.service == service.id)
     renaming = tuple(route for route in routes if route.preserve_host)
-    planner = DestinationPlanner(
+    planner = StreamDestinationPlanner(
         config,
         features_of(inputs.nginx_version),
         names_at_start=inputs.names_at_start,

@@ -56,8 +56,9 @@ class SniAnswer:
 
 
 def has_tls(config: Config) -> bool:
-    """Tell whether the proxy listens for TLS at all."""
-    return any(listener.ssl for listener in config.settings.listeners.get("proxy", ()))
+    """Tell whether the proxy listens for TLS at all, be it for requests or for connections."""
+    listeners = config.settings.listeners
+    return any(x.ssl for group in ("proxy", "stream") for x in listeners.get(group, ()))
 
 
 class SniExplainer:

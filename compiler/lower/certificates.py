@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from compiler.model.x509 import KeyPair
 
 
-def default_certificates(plan: Plan) -> tuple[Simple, ...]:
-    """Return the TLS directives of the default server, whose context all others share."""
-    cache = Literal(f"shared:SSL:{plan.session_cache_size}")
+def default_certificates(plan: Plan, sessions: str = "SSL") -> tuple[Simple, ...]:
+    """Return the TLS directives of the default server, whose context all others share.
+
+    *sessions* names the memory for its sessions.
+    """
+    cache = Literal(f"shared:{sessions}:{plan.session_cache_size}")
     found = [Simple("ssl_session_cache", (cache,))]
     if not plan.sni.certificates:
         return (*static_certificates(plan.sni.default), *found)
@@ -112,7 +115,7 @@ def _table(
         variable=variable,
         default=Expression(otherwise),
         entries=tuple(
-            (Literal(_key(name)), Literal(found.main.certificate_name))
+            (Literal(map_key(name)), Literal(found.main.certificate_name))
             for name, found in served.items()
         ),
         sources=tuple(_source(found) for found in served.values()),
@@ -141,7 +144,7 @@ def _keys(variable: str, pairs: dict[str, tuple[KeyPair, Source | None]]) -> Map
         variable=f"{variable}_key",
         default=None,
         entries=tuple(
-            (Literal(_key(name)), Literal(pair.key_name)) for name, (pair, _) in pairs.items()
+            (Literal(map_key(name)), Literal(pair.key_name)) for name, (pair, _) in pairs.items()
         ),
         sources=tuple(source for _, source in pairs.values()),
     )
@@ -160,7 +163,7 @@ def _second(sni: SniPlan) -> Map:
         source=Expression("$certificate"),
         variable="$second_certificate",
         default=Expression("$certificate"),
-        entries=tuple((Literal(_key(k)), Literal(v)) for k, v in sorted(entries.items())),
+        entries=tuple((Literal(map_key(k)), Literal(v)) for k, v in sorted(entries.items())),
     )
 
 
@@ -185,7 +188,7 @@ def _source(served: ServedCertificate) -> Source | None:
     return None if entity is None else Source("certificate", entity.id, None, entity.source)
 
 
-def _key(name: str) -> str:
+def map_key(name: str) -> str:
     """Spell a name so that `map` takes it as a plain key."""
     special = name in ("default", "hostnames", "include", "volatile") or name[:1] in ("~", "\\")
     return f"\\{name}" if special else name

@@ -10,6 +10,8 @@ from compiler.lower.keys import lower_key_maps
 from compiler.lower.paths import lower_path_maps
 from compiler.lower.requests import lower_maps, lower_proxy, lower_server_sections
 from compiler.lower.servers import lower_proxy_server
+from compiler.lower.sizes import map_sizes, power
+from compiler.lower.stream import lower_stream
 from compiler.lower.upstreams import lower_upstreams
 from compiler.model.layout import dhparam_file
 from compiler.model.nginx import Main, Section, Simple
@@ -45,7 +47,7 @@ def lower(plan: Plan) -> Main:
     includes = []
     if proxy_servers:
         includes += [Literal(f"conf/{name}.conf") for name in ("routing", "paths", "proxy")]
-    if sni_maps:
+    if sni_maps and any(group.name == "proxy" and group.pairs for group in plan.listen.values()):
         includes.append(Literal("conf/certificates.conf"))
     injected = {d.name for d in raw.get("http", ())}
     names = max((len(name) for s in servers for name in s.names), default=0)
@@ -67,6 +69,7 @@ def lower(plan: Plan) -> Main:
         routing_maps=routing_maps,
         path_maps=path_maps,
         proxy=_unrepeated(lower_proxy(plan), plan, "http"),
+        stream=lower_stream(plan),
     )
 
 
@@ -90,7 +93,9 @@ def _injected(directives: Iterable[Directive], comment: str) -> tuple[Section, .
 
 def _main(plan: Plan) -> tuple[Simple, ...]:
     log = plan.logs["proxy_error_log"]
+    module = None if plan.stream is None else plan.stream.module
     return (
+        *([] if module is None else [Simple("load_module", (Literal(module),))]),
         Simple("pid", (Literal("logs/nginx.pid"),)),
         Simple("error_log", (*_words(log), Literal(plan.log_level))),
         *(_raw(d) for d in plan.directives.get("main", ())),
@@ -145,26 +150,16 @@ def _unrepeated(sections: Iterable[Section], plan: Plan, block: str) -> tuple[Se
 
 def _sizes(maps: list[Map], longest_name: int, injected: set[str]) -> tuple[Section, ...]:
     """Return the sizes of nginx's hash tables, in powers of two so that they seldom change."""
-    keys = [len(str(key).encode()) for found in maps for key, _ in found.entries]
-    rows = max((len(found.entries) for found in maps), default=0)
     own = (
-        Simple("map_hash_max_size", (_power(rows * 2, 2048),)),
-        Simple("map_hash_bucket_size", (_power(4 * max(keys, default=0) + 128, 256),)),
+        *map_sizes(maps),
         Simple("server_names_hash_max_size", (1024,)),
-        Simple("server_names_hash_bucket_size", (_power(longest_name + 32, 128),)),
-        Simple("variables_hash_max_size", (_power(8 * len(maps), 4096),)),
+        Simple("server_names_hash_bucket_size", (power(longest_name + 32, 128),)),
+        Simple("variables_hash_max_size", (power(8 * len(maps), 4096),)),
         *(_LONG_VARIABLES if any(len(found.variable) > 40 for found in maps) else ()),
         Simple("proxy_headers_hash_max_size", (1024,)),
         Simple("proxy_headers_hash_bucket_size", (128,)),
     )
     return (Section(comment="sizes of tables", directives=_without(own, injected)),)
-
-
-def _power(wanted: int, smallest: int) -> int:
-    size = smallest
-    while size < wanted:
-        size *= 2
-    return size
 
 
 def _upstream_tls(raw: Mapping[str, tuple[Directive, ...]]) -> list[Directive]:

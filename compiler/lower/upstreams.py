@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ZONE = Literal("upstream_names")
 """The shared memory in which workers keep what they have to agree on, one zone for all groups."""
 
-_NO_PEER = UpstreamServer(
+NO_PEER = UpstreamServer(
     address=Literal("127.0.0.1:1"), weight=None, resolve=False, max_fails=None, down=True
 )
 """nginx wants a server in every group; this one is never asked."""
@@ -47,7 +47,7 @@ def _zone(plan: Plan) -> UpstreamBlock:
         comment="memory for addresses that are looked up and failures that are counted, for all",
         name=ZONE,
         zone=(ZONE, Literal(f"{zone_size(plan) // 1024}k")),
-        servers=(_NO_PEER,),
+        servers=(NO_PEER,),
         method=(),
         keepalive=(),
         source=None,
@@ -83,7 +83,7 @@ def _block(
         comment=_comment(group),
         name=Literal(group.name),
         zone=(ZONE,) if in_memory else None,
-        servers=_servers(destination, plan) or (_NO_PEER,),
+        servers=lower_peers(destination, plan) or (NO_PEER,),
         method=method,
         keepalive=keepalive,
         source=Source("service", service.id, service.name, service.source),
@@ -99,7 +99,8 @@ def _comment(group: UpstreamGroup) -> str:
     return service if group.shared_connections else f"{service}, verified as the client's Host"
 
 
-def _servers(destination: Destination, plan: Plan) -> tuple[UpstreamServer, ...]:
+def lower_peers(destination: Destination, plan: Plan) -> tuple[UpstreamServer, ...]:
+    """Return a `server` for each peer."""
     peers = destination.peers
     alone = len(peers) == 1
     hashed = destination.balancing.algorithm == "consistent-hashing"

@@ -103,12 +103,11 @@ def _without_match(match: str, base: str) -> tuple[Simple, ...]:
     kept = base.removesuffix("/")
     # Where nothing is left, a slash at the end stays; that of the path `/` is the base's own.
     slash = r"(?=.*/\z)" if base.endswith("/") else r"(?=/.*/\z)"
-    whole = (_rewrite(rf"{match}{_DOTS}", kept, ""),)
-    if kept:
-        whole = (_rewrite(f"{slash}{match}", kept, "/"), *whole)
-    if match.endswith(r"\z)))"):  # nothing is left of the path
-        return whole
-    return (*whole, _rewrite(rf"{match}(?:{_DOTS}/)?(?<rest_of_path>.*)", kept, f"/{rest}"))
+    found = [_rewrite(f"{slash}{match}", kept, "/")] if kept else []
+    found.append(_rewrite(rf"{match}{_DOTS}", kept, ""))
+    if not match.endswith(r"\z)))"):  # else nothing is left of the path
+        found.append(_rewrite(rf"{match}(?:{_DOTS}/)?(?<rest_of_path>.*)", kept, f"/{rest}"))
+    return tuple(found)
 
 
 def _rewrite(pattern: str, base: str, rest: str) -> Simple:

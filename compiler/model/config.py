@@ -33,7 +33,8 @@ class CertificatePairs:
 class UpstreamTlsDefaults:
     """How upstreams are verified where a service says nothing.
 
-    `because` names, for each of verify, depth and trusted, the setting that decided.
+    `because` names, for each of verify, depth and trusted, the setting that decided; `block` is
+    the one, in Kong's words, whose injected directives change that.
     """
 
     verify: bool
@@ -41,6 +42,7 @@ class UpstreamTlsDefaults:
     trusted: Bundle | None
     client: KeyPair | None
     because: Mapping[str, Because] = field(compare=False)
+    block: str = "proxy"
 
 
 @value()
@@ -60,6 +62,7 @@ class Materials:
 
     `server` holds the default pairs of each listener group that has TLS (proxy, admin,
     admin_gui, status); a group whose pair is not set is missing and gets the generated pair.
+    Stream listeners have the proxy's. `stream` is to streams what `upstream` is to requests.
     `certificates` and `cas` are keyed by entity id; broken ones are missing (and reported).
     """
 
@@ -67,6 +70,7 @@ class Materials:
     certificates: Mapping[str, CertificatePairs]
     cas: Mapping[str, X509]
     upstream: UpstreamTlsDefaults
+    stream: UpstreamTlsDefaults
     dhparam: str | None = field(repr=False)
 
 

@@ -31,6 +31,14 @@ class SourceText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamModule:
+    """Where nginx's stream module is: in nginx itself, in a file to load, or nowhere."""
+
+    present: bool = True
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """Everything a compilation depends on."""
 
@@ -46,3 +54,4 @@ class Inputs:
     names_at_start: bool
     now: datetime
     files: FileReader
+    stream: StreamModule = StreamModule()

@@ -119,6 +119,26 @@ class Section:
 
 
 @value(kw_only=True)
+class StreamServerBlock:
+    """A `server` block of connections."""
+
+    comment: str
+    directives: tuple[Simple, ...]
+    source: Source | None
+
+
+@value(kw_only=True)
+class StreamBlock:
+    """The `stream` block and the maps it includes."""
+
+    sections: tuple[Section, ...]
+    includes: tuple[Literal, ...]
+    upstreams: tuple[UpstreamBlock, ...]
+    servers: tuple[StreamServerBlock, ...]
+    maps: tuple[Map, ...]
+
+
+@value(kw_only=True)
 class Main:
     """nginx.conf and the parts it includes."""
 
@@ -133,6 +153,7 @@ class Main:
     routing_maps: tuple[Map, ...]
     path_maps: tuple[Map, ...]
     proxy: tuple[Section, ...]
+    stream: StreamBlock | None = None
 
 
 @value()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from compiler.model.config import Because
     from compiler.model.entities import Certificate, Route, Service, Upstream
     from compiler.model.settings import Directive, Listener
+    from compiler.model.stream import StreamPlan
     from compiler.model.x509 import Bundle, KeyPair
 
 HostKind = Literal["default", "exact", "prefix-wildcard", "suffix-wildcard", "both-wildcards"]
@@ -354,6 +355,7 @@ class Plan:
     ports_by_scheme: bool
     logs: Mapping[str, str]
     log_level: str
+    stream: StreamPlan | None = None
 
     @property
     def answers(self) -> tuple[Answer, ...]:

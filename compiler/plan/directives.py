@@ -21,6 +21,9 @@ COMPILED = frozenset(
 )
 """Directives whose meaning is in the plan: the upstream's TLS policy, the name it is known by."""
 
+_COMPILED_IN_STREAMS = frozenset({"proxy_pass", "proxy_ssl", "ssl_preread"})
+_STREAM_BLOCKS = frozenset({"stream", "sproxy"})
+
 _AUTO = frozenset({"worker_connections", "worker_rlimit_nofile"})
 """Directives for which Kong works out `auto` when it starts; nginx does not know the word."""
 
@@ -28,7 +31,12 @@ _AUTO = frozenset({"worker_connections", "worker_rlimit_nofile"})
 def plan_directives(settings: Settings, target: str) -> dict[str, tuple[Directive, ...]]:
     """Return the directives to write, by block."""
     return {
-        block: tuple(d for d in directives if _is_written(d, target))
+        block: tuple(
+            d
+            for d in directives
+            if _is_written(d, target)
+            and not (block in _STREAM_BLOCKS and d.name in _COMPILED_IN_STREAMS)
+        )
         for block, directives in settings.directives.items()
     }
 

@@ -18,17 +18,22 @@ from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import plan_tables
 from compiler.plan.scale import LARGE
 from compiler.plan.sni import plan_sni
+from compiler.plan.stream import plan_stream
+from compiler.plan.stream_destinations import StreamDestinationPlanner
+from compiler.plan.stream_priority import is_stream
 from compiler.plan.upstream_tls import POLICY_CAS
 from compiler.plan.versions import features_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from compiler.model.config import Config
+    from compiler.model.config import Config, UpstreamTlsDefaults
     from compiler.model.diagnostic import Report
+    from compiler.model.entities import Route
     from compiler.model.inputs import Inputs
     from compiler.model.plan import Destination, Features
     from compiler.model.settings import Settings
+    from compiler.model.stream import StreamPlan
     from compiler.model.x509 import KeyPair
     from compiler.router.patterns import Flavor
 
@@ -54,24 +59,29 @@ def make_plan(
     destinations = _destinations(config, features, inputs, report)
     flavor = cast("Flavor", settings.text("router_flavor") or "traditional_compatible")
     tables, groups = plan_tables(
-        config.entities.routes.values(),
+        _request_routes(config),
         config.entities.services,
         destinations,
         flavor=flavor,
         tls_listener=any(x.ssl for x in settings.listeners.get("proxy", ())),
         report=report,
     )
+    stream = _plan_stream(config, features, inputs, self_signed, report)
     headers = _headers(settings)
     # A trusted peer may have been asked over HTTPS; debug headers name the route.
     alike = not settings.items("trusted_ips") and not headers.debug
     report_cost(tables, features, inputs.nginx_version, report)
-    _report_policy_cas(config, destinations.values(), report)
-    named = [d for d in destinations.values() if any(peer.resolve for peer in d.peers)]
+    _report_policy_cas(config, config.materials.upstream, destinations.values(), report)
+    streams = () if stream is None else stream.destinations
+    _report_policy_cas(config, config.materials.stream, streams, report)
+    named = [d for d in (*destinations.values(), *streams) if any(peer.resolve for peer in d.peers)]
     lookup = plan_lookup(settings, features, _plain_name(named), report) if named else Lookup()
+    secured = [group.pairs for group in listen.values() if group.name == "proxy"]
+    secured += [] if stream is None else [stream.pairs]
     return Plan(
         features=features,
         listen=listen,
-        sni=plan_sni(config, listen["proxy"].pairs if "proxy" in listen else ()),
+        sni=plan_sni(config, next(filter(None, secured), ())),
         tables=tables,
         https_only=https_only_tables(tables) if alike else (),
         groups=groups,
@@ -92,7 +102,29 @@ def make_plan(
         ports_by_scheme=flavor == "traditional",
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
+        stream=stream,
     )
+
+
+def _request_routes(config: Config) -> list[Route]:
+    return [route for route in config.entities.routes.values() if not is_stream(route)]
+
+
+def _plan_stream(
+    config: Config,
+    features: Features,
+    inputs: Inputs,
+    self_signed: Callable[[], tuple[KeyPair, ...]],
+    report: Report,
+) -> StreamPlan | None:
+    planner = StreamDestinationPlanner(
+        config, features, names_at_start=inputs.names_at_start, report=report
+    )
+
+    def pairs() -> tuple[KeyPair, ...]:
+        return one_per_type(config.materials.server.get("proxy") or self_signed())
+
+    return plan_stream(config, inputs, pairs, planner, report)
 
 
 def _listen_groups(
@@ -122,7 +154,7 @@ def _destinations(
         config, features, names_at_start=inputs.names_at_start, report=report
     )
     own_name: dict[str, bool] = {}
-    for route in config.entities.routes.values():
+    for route in _request_routes(config):
         if route.service is not None:
             own_name[route.service] = own_name.get(route.service, False) or not route.preserve_host
     return {
@@ -140,9 +172,13 @@ def _plain_name(named: Iterable[Destination]) -> str | None:
     return next((peer.host for peer in peers if peer.resolve and not peer.srv), None)
 
 
-def _report_policy_cas(config: Config, destinations: Iterable[Destination], report: Report) -> None:
+def _report_policy_cas(
+    config: Config,
+    defaults: UpstreamTlsDefaults,
+    destinations: Iterable[Destination],
+    report: Report,
+) -> None:
     """Say whose CAs verify where tls_certificate_verify asks for it and nothing names any."""
-    defaults = config.materials.upstream
     because = defaults.because["trusted"]
     used = any(
         d.tls is not None and d.tls.policy.verify and d.tls.policy.trusted is defaults.trusted
@@ -153,7 +189,11 @@ def _report_policy_cas(config: Config, destinations: Iterable[Destination], repo
     origin = config.settings.origin("tls_certificate_verify")
     shown = ("PEM text" if "-----" in item else item for item in config.settings.items(POLICY_CAS))
     report.add(
-        tls_rules.VERIFY_FROM_POLICY, place_of(origin), source=", ".join(shown), origin=origin
+        tls_rules.VERIFY_FROM_POLICY,
+        place_of(origin),
+        source=", ".join(shown),
+        origin=origin,
+        block=defaults.block,
     )
 
 
@@ -185,9 +225,7 @@ def _keepalive(settings: Settings, groups: int) -> Keepalive:
 
 
 def check_listeners(settings: Settings, report: Report) -> None:
-    """Report listeners that are asked for and not compiled, and a gateway that serves nothing."""
-    if settings.listeners.get("stream"):
-        place = place_of(settings.origin("stream_listen"))
-        report.add(rules.LISTENER_IGNORED, place, group="stream")
-    if settings.items("proxy_listen")[:1] == ("off",):
+    """Report a gateway that serves nothing."""
+    off = settings.items("proxy_listen")[:1] == ("off",)
+    if off and not settings.listeners.get("stream"):
         report.add(rules.PROXY_OFF, place_of(settings.origin("proxy_listen")))

@@ -105,13 +105,17 @@ def _check(
     """Report what the service's TLS fields promise and cannot hold."""
     source = service.source
     if policy.verify and trusted is None:
-        by_policy = defaults.because["trusted"].name == POLICY_CAS
-        report.add(
-            rules.SYSTEM_CA_MISSING if by_policy else rules.VERIFY_WITHOUT_CA,
-            source.place("tls_verify"),
-            entity=service.ref,
-            service=service.label,
-        )
+        place = source.place("tls_verify")
+        if defaults.because["trusted"].name == POLICY_CAS:
+            report.add(rules.SYSTEM_CA_MISSING, place, entity=service.ref, service=service.label)
+        else:
+            report.add(
+                rules.VERIFY_WITHOUT_CA,
+                place,
+                entity=service.ref,
+                service=service.label,
+                block=defaults.block,
+            )
     if service.ca_certificates and not policy.verify:
         report.add(
             rules.CA_WITHOUT_VERIFY,

@@ -20,6 +20,7 @@ from compiler.resolve.upstream_defaults import resolve_upstream_defaults
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from compiler.model.config import UpstreamTlsDefaults
     from compiler.model.diagnostic import EntityRef, Report
     from compiler.model.entities import CaCertificate, Certificate, Entities
     from compiler.model.inputs import FileReader
@@ -55,18 +56,25 @@ def resolve_materials(
     """
     loader = Loader(settings, files, report)
     client = loader.client_pair()
+    protocols = {service.protocol for service in entities.services.values()}
+
+    def defaults(block: str, needed: bool) -> UpstreamTlsDefaults:  # noqa: FBT001
+        return resolve_upstream_defaults(
+            settings,
+            block=block,
+            client=client,
+            files=files,
+            system_ca=system_ca,
+            needed=needed,
+            report=report,
+        )
+
     return Materials(
         server=_server_pairs(settings, loader),
         certificates=_entity_pairs(entities.certificates, matches or {}, report),
         cas=_entity_cas(entities.ca_certificates, report),
-        upstream=resolve_upstream_defaults(
-            settings,
-            client=client,
-            files=files,
-            system_ca=system_ca,
-            needed=any(s.protocol == "https" for s in entities.services.values()),
-            report=report,
-        ),
+        upstream=defaults("proxy", "https" in protocols),
+        stream=defaults("sproxy", not protocols.isdisjoint(("tls", "tls_passthrough"))),
         dhparam=loader.dhparam(),
     )
 
@@ -195,11 +203,17 @@ def report_match(
     return found.pair
 
 
+def has_tls(settings: Settings, group: str) -> bool:
+    """Tell whether any listener needs the certificates of *group*; streams have the proxy's."""
+    groups = ("proxy", "stream") if group == "proxy" else (group,)
+    return any(x.ssl for name in groups for x in settings.listeners.get(name, ()))
+
+
 def _server_pairs(settings: Settings, loader: Loader) -> dict[str, tuple[KeyPair, ...]]:
     found = {}
     for group, (certificates, keys) in SERVER_PAIRS.items():
         # Kong looks at a group's certificates only where the group has TLS.
-        if any(listener.ssl for listener in settings.listeners.get(group, ())):
+        if has_tls(settings, group):
             pairs = loader.pairs(certificates, keys)
             if pairs:
                 found[group] = pairs

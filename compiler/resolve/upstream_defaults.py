@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.catalog import tls_rules as rules
+from compiler.catalog.properties import DEEPER_CHAIN, has_deeper_chains
 from compiler.model.config import Because, UpstreamTlsDefaults
-from compiler.model.place import Derived, place_of
+from compiler.model.place import Default, Derived, place_of
 from compiler.model.x509 import Bundle
 from compiler.resolve.pem import PemError, as_pem, parse_certificates
 from compiler.resolve.system_ca import find_system_ca
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from compiler.model.settings import Directive, Settings
     from compiler.model.x509 import X509, KeyPair
 
-BLOCKS = ("location", "proxy", "http")
-"""The blocks whose injected directives reach a proxied request, innermost first."""
+BLOCKS = {"proxy": ("location", "proxy", "http"), "sproxy": ("sproxy", "stream")}
+"""The blocks whose injected directives reach requests, or streams, innermost first."""
+
+POLICY = "tls_certificate_verify"
 
 _NGINX_DEPTH = 1
 
@@ -26,6 +29,7 @@ _NGINX_DEPTH = 1
 def resolve_upstream_defaults(
     settings: Settings,
     *,
+    block: str,
     client: KeyPair | None,
     files: FileReader,
     system_ca: str | None,
@@ -34,9 +38,10 @@ def resolve_upstream_defaults(
 ) -> UpstreamTlsDefaults:
     """Work out what the injected `proxy_ssl_*` directives and tls_certificate_verify ask for.
 
-    *needed* tells whether any service speaks TLS: else the machine's CAs are no input.
+    *block* is the proxy's server, or that of streams, which injected directives of the other do
+    not reach. *needed* tells whether any service speaks TLS: else the machine's CAs are no input.
     """
-    resolver = _Resolver(settings, files, system_ca, needed=needed, report=report)
+    resolver = _Resolver(settings, files, system_ca, block=block, needed=needed, report=report)
     verify, verify_because = resolver.verify()
     depth, depth_because = resolver.depth()
     trusted, trusted_because = resolver.trusted(verify=verify)
@@ -46,6 +51,7 @@ def resolve_upstream_defaults(
         trusted=trusted,
         client=client,
         because={"verify": verify_because, "depth": depth_because, "trusted": trusted_because},
+        block=block,
     )
 
 
@@ -56,10 +62,12 @@ class _Resolver:
         files: FileReader,
         system_ca: str | None,
         *,
+        block: str,
         needed: bool,
         report: Report,
     ) -> None:
         self._settings = settings
+        self._block = block
         self._files = files
         self._system_ca = system_ca
         self._needed = needed
@@ -69,6 +77,8 @@ class _Resolver:
         """Return whether upstreams are verified by default, and why."""
         found = self._directive("proxy_ssl_verify")
         if found is None:
+            if self._settings.flag(POLICY):
+                return True, Because(POLICY, self._settings.origin(POLICY))
             return False, Because("nginx's default: proxy_ssl_verify off")
         block, directive = found
         if directive.value not in ("on", "off"):
@@ -78,6 +88,9 @@ class _Resolver:
     def depth(self) -> tuple[int, Because]:
         """Return how many intermediates are allowed by default, and why."""
         found = self._directive("proxy_ssl_verify_depth")
+        if found is None and has_deeper_chains(self._settings.kong_version):
+            name = f"nginx_{self._block}_proxy_ssl_verify_depth"
+            return int(DEEPER_CHAIN), Because(name, Default())
         if found is None:
             return _NGINX_DEPTH, Because(f"nginx's default: proxy_ssl_verify_depth {_NGINX_DEPTH}")
         block, directive = found
@@ -95,7 +108,7 @@ class _Resolver:
             certificates = self._load(name, directive.value, directive)
             bundle = Bundle(certificates=certificates) if certificates else None
             return bundle, _because(block, directive)
-        if verify and self._needed and self._settings.flag("tls_certificate_verify"):
+        if verify and self._needed and self._settings.flag(POLICY):
             return self._from_policy()
         return None, Because("no CA is trusted by default")
 
@@ -133,7 +146,7 @@ class _Resolver:
         return ()
 
     def _directive(self, name: str) -> tuple[str, Directive] | None:
-        for block in BLOCKS:
+        for block in BLOCKS[self._block]:
             directive = self._settings.directive(block, name)
             if directive is not None:
                 return block, directive

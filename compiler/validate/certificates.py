@@ -105,7 +105,9 @@ def _check_chain(
 def _check_defaults(config: Config, report: Report) -> None:
     missing = []
     for group, setting in _SETTINGS.items():
-        if not any(listener.ssl for listener in config.settings.listeners.get(group, ())):
+        groups = {group, "stream"} if group == "proxy" and _ends_streams(config) else {group}
+        listeners = [x for name in groups for x in config.settings.listeners.get(name, ())]
+        if not any(listener.ssl for listener in listeners):
             continue
         if not config.settings.items(setting):
             missing.append(setting)
@@ -119,6 +121,11 @@ def _check_defaults(config: Config, report: Report) -> None:
             )
     if missing:
         report.add(rules.SELF_SIGNED, None, settings=", ".join(missing))
+
+
+def _ends_streams(config: Config) -> bool:
+    """Tell whether a route ends the TLS of stream listeners, which have the proxy's certificate."""
+    return any("tls" in route.protocols for route in config.entities.routes.values())
 
 
 def _check_cas(config: Config, *, now: datetime, report: Report) -> None:

@@ -16,6 +16,8 @@ _NAME = re.compile(r"[a-z0-9_]+")
 
 
 _STREAM_BLOCKS = frozenset({"stream", "sproxy", "supstream"})
+_DECIDED_BY_SERVICES = frozenset({"proxy_pass", "proxy_ssl", "ssl_preread"})
+"""Directives of streams that say where connections go, and whether with TLS."""
 
 
 def check_directives(settings: Settings, report: Report) -> None:
@@ -26,7 +28,7 @@ def check_directives(settings: Settings, report: Report) -> None:
             if not _NAME.fullmatch(directive.name):
                 report.add(rules.DIRECTIVE_NAME, place, block=block, directive=directive.name)
             elif isinstance(directive.origin, FromFile | FromEnvironment):
-                reason = _left_out(block, directive.name)
+                reason = _left_out(block, directive.name, settings)
                 if reason is not None:
                     report.add(
                         rules.DIRECTIVE_IGNORED,
@@ -37,10 +39,12 @@ def check_directives(settings: Settings, report: Report) -> None:
                     )
 
 
-def _left_out(block: str, name: str) -> str | None:
+def _left_out(block: str, name: str, settings: Settings) -> str | None:
     """Say why a directive that somebody injected is not written, None when it is."""
-    if block in _STREAM_BLOCKS:
-        return "stream listeners are not"
+    if block in _STREAM_BLOCKS and not settings.listeners.get("stream"):
+        return "stream_listen is off"
+    if block in _STREAM_BLOCKS and name in _DECIDED_BY_SERVICES:
+        return "services decide that"
     if name.startswith(("lua_", "wasm_")) or "_lua_" in name:
         return "it needs a module that stock nginx does not have"
     return None

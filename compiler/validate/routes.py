@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.document import SequenceNode
+from compiler.model.stream import STREAM_PROTOCOLS
 from compiler.validate.upstreams import check_upstreams
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def check_routes(config: Config, report: Report) -> None:
 
 
 def _check_route(route: Route, config: Config, report: Report) -> None:
+    if not STREAM_PROTOCOLS.isdisjoint(route.protocols):
+        return  # validate/stream.py looks at it
     for protocol in route.protocols:
         if protocol not in _HTTP:
             report.add(
@@ -85,7 +88,7 @@ def _check_path(route: Route, path: str, index: int, report: Report) -> None:
 
 
 def _check_service(service: Service, report: Report) -> None:
-    if service.protocol not in _HTTP:
+    if service.protocol not in _HTTP | STREAM_PROTOCOLS:
         report.add(
             rules.SERVICE_PROTOCOL,
             service.source.place("protocol"),

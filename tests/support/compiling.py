@@ -19,6 +19,7 @@ from compiler.catalog import (
     plan_rules,
     read_rules,
     settings_rules,
+    stream_rules,
     tls_rules,
     upstream_rules,
 )
@@ -77,6 +78,7 @@ CATALOGS = (
     tls_rules,
     plan_rules,
     upstream_rules,
+    stream_rules,
 )
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -31,6 +31,8 @@ _DEBIAN_PACKAGES = ("nginx-light", "libnginx-mod-http-lua", "libnginx-mod-stream
 _START_SECONDS = 15.0
 _STOP_SECONDS = 3.0
 _LISTEN_STATE = "0A"
+_INSIDE = re.compile(r"(?!0100007F)[0-9A-F]{6}7F:")
+"""Addresses of 127.0.0.0/8 but for 127.0.0.1, as the kernel writes them."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +274,7 @@ def _command_line(pid: int) -> bytes:
 
 
 def _listening(pid: int) -> list[int]:
-    """List the TCP ports on which a process listens, sorted."""
+    """List the TCP ports on which a process listens for others than itself, sorted."""
     inodes = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -284,6 +286,8 @@ def _listening(pid: int) -> list[int]:
         with contextlib.suppress(FileNotFoundError):
             for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
                 columns = line.split()
+                if _INSIDE.match(columns[1]):
+                    continue
                 if columns[3] == _LISTEN_STATE and columns[9] in inodes:
                     ports.add(int(columns[1].rpartition(":")[2], 16))
     return sorted(ports)
