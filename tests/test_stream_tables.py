@@ -13,9 +13,9 @@ from support.stream_cases import CASES, Connection, look_up, stream_route
 from compiler.model.settings import Listener
 from compiler.model.stream import Closed, StreamAnswer
 from compiler.plan.stream_inner import InnerAddresses
-from compiler.plan.stream_priority import in_order
 from compiler.plan.stream_rules import rules_for
 from compiler.plan.stream_tables import TooManyRowsError, make_tables
+from compiler.router.priority import in_stream_order
 
 if TYPE_CHECKING:
     from compiler.model.entities import Route
@@ -27,7 +27,7 @@ def closed(route: Route) -> StreamAnswer:
 
 def decide(routes: list[Route], listener: Listener, asked: Connection) -> str | None:
     """Name the route that the tables of a listener give a connection."""
-    rules = rules_for(listener, listener.port, in_order(routes))
+    rules = rules_for(listener, listener.port, in_stream_order(routes))
     last = rules[-1] if rules and rules[-1].takes_all else None
     found = look_up(make_tables(rules if last is None else rules[:-1], closed), asked)
     if found is not None:
@@ -141,7 +141,7 @@ def test_tables_answer_as_trying_one_after_another(
     for each in asked:
         ip = "0.0.0.0" if anywhere else each.local  # noqa: S104
         listener = Listener(ip=ip, port=2, ssl=ssl)
-        assert decide(found, listener, each) == first_match(in_order(found), listener, each)
+        assert decide(found, listener, each) == first_match(in_stream_order(found), listener, each)
 
 
 def test_conditions_that_cross_too_often_are_an_error() -> None:

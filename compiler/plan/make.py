@@ -20,9 +20,9 @@ from compiler.plan.scale import LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.stream import plan_stream
 from compiler.plan.stream_destinations import StreamDestinationPlanner
-from compiler.plan.stream_priority import is_stream
 from compiler.plan.upstream_tls import POLICY_CAS
 from compiler.plan.versions import features_of
+from compiler.router.priority import is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -107,7 +107,7 @@ def make_plan(
 
 
 def _request_routes(config: Config) -> list[Route]:
-    return [route for route in config.entities.routes.values() if not is_stream(route)]
+    return [route for route in config.entities.routes.values() if not is_stream(route.protocols)]
 
 
 def _plan_stream(

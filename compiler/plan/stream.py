@@ -9,10 +9,10 @@ from compiler.model.place import place_of
 from compiler.model.stream import StreamGroup, StreamPlan, StreamServer
 from compiler.plan.stream_answers import AnswerPlanner
 from compiler.plan.stream_inner import InnerAddresses
-from compiler.plan.stream_priority import in_order, is_stream
 from compiler.plan.stream_rules import rules_for
 from compiler.plan.stream_servers import common_handling, inner_servers
 from compiler.plan.stream_tables import ROW_LIMIT, TooManyRowsError, make_tables
+from compiler.router.priority import in_stream_order, is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ def plan_stream(
     listeners = settings.listeners.get("stream", ())
     if not listeners:
         return None
-    routes = in_order(served_routes(config))
+    routes = in_stream_order(served_routes(config))
     answers = AnswerPlanner(config, planner, report)
     servers = [
         _server(kind, members, rules, answers, report)
@@ -72,7 +72,7 @@ def served_routes(config: Config) -> list[Route]:
     return [
         route
         for route in config.entities.routes.values()
-        if is_stream(route) and (route.service is None or services[route.service].enabled)
+        if is_stream(route.protocols) and (route.service is None or services[route.service].enabled)
     ]
 
 

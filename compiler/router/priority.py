@@ -9,12 +9,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from compiler.model.stream import STREAM_PROTOCOLS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from compiler.model.entities import Route
-
-STREAM_PROTOCOLS = frozenset({"tcp", "tls", "tls_passthrough", "udp"})
 
 _WORD = (1 << 64) - 1
 _EXPRESSION_BITS = 0xFF << 56
@@ -98,6 +98,11 @@ def _shifted(number: int, bits: int) -> int:
 def byte_length(text: str) -> int:
     """Return the length of *text* as Kong counts it."""
     return len(text.encode("utf-8", "surrogateescape"))
+
+
+def in_stream_order(routes: Iterable[Route]) -> list[Route]:
+    """Return stream routes as Kong tries them: by priority, then the larger id first."""
+    return sorted(routes, key=lambda route: (compatible_rank(route, None), route.id), reverse=True)
 
 
 def _weight(route: Route) -> int:
