@@ -102,7 +102,7 @@ def byte_length(text: str) -> int:
 
 def in_stream_order(routes: Iterable[Route]) -> list[Route]:
     """Return stream routes as Kong tries them: by priority, then the larger id first."""
-    return sorted(routes, key=lambda route: (compatible_rank(route, None), route.id), reverse=True)
+    return sorted(routes, key=lambda route: (_stream_rank(route), route.id), reverse=True)
 
 
 def _weight(route: Route) -> int:
