@@ -56,7 +56,7 @@ def lower_path_maps(plan: Plan) -> tuple[Map, ...]:
             "the path as Kong compares it and passes it on",
             ENCODED_PATH,
             "$kong_path",
-            "$normal_path",
+            "$readable_path" if plan.checks_utf8 else "$normal_path",
             [("", "$decoded_path" if plan.checks_utf8 else "$uri")],
         ),
         *(_utf8() if plan.checks_utf8 else ()),
@@ -100,6 +100,13 @@ def _utf8() -> tuple[Map, ...]:
             UNMATCHED,
             [(f"~^(?:{_UTF8})*$", "$uri")],
         ),
+        _map(
+            "nor a path as it was sent that is not",
+            "$decoded_path",
+            "$readable_path",
+            "$normal_path",
+            [(UNMATCHED, UNMATCHED)],
+        ),
     )
 
 
@@ -128,6 +135,8 @@ def _normal_forms(plan: Plan) -> Iterable[Map]:
         yield _map(why, before, name, before, _UNESCAPED)
         before = name
     odd = rf"~*//|/\.{{1,2}}(?:/|$)|%(?:{_UNRESERVED})"
+    if plan.checks_utf8:
+        odd += r"|#.*(?:%[89a-f]|[\x80-\xff])"  # $uri ends at the #, so this is not looked at
     if any(_is_escaped(path) for path in _paths(plan)):
         odd += "|(?-i:%(?:[a-f]|.[a-f]))"
     yield _map(

@@ -1,0 +1,106 @@
+"""Paths that hide what they are: nginx finds Kong's route for them, refuses, and never another."""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from support.compiling import compile_texts
+from support.gateway import gateway
+from support.upstreams import upstream
+
+from compiler.router.candidates import candidates
+from compiler.router.match import match
+from compiler.router.request import Request
+from compiler.router.upstream import upstream_uri
+from compiler.router.uri import sent_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.engines import Engine
+    from support.gateway import Gateway
+    from support.upstreams import Upstream
+
+TOKENS = (
+    "/", "/", "/", "//", "/.", "/..", "a", "admin", "admin", "x", "%2F", "%2f", "%5c", "%61", "%2e",
+    "%2E%2e", "%25", "%252F", "%C3%A9", "%c3%a9", "é", ";", "#", "%23", "%3f", "?", "?a=%2F", "%20",
+    "%00", "%0a", ".", "..", "~", "%7E", ":", "%3A", "%FF", "+", "&", "%", "%zz", '"', "|", "\\",
+)  # fmt: skip
+ROUTES = [
+    {"name": "root", "paths": ["/"]},
+    {"name": "admin", "paths": ["/admin"]},
+    {"name": "admin-kept", "paths": ["/admin/x"], "strip_path": False},
+    {"name": "regex", "paths": ["~/a/(x|admin)$"]},
+    {"name": "encoded", "paths": ["/a%2Fx"]},
+    {"name": "accented", "paths": ["/é"]},
+    {"name": "spaced", "paths": ["/x y"]},
+]
+ENTITIES = {
+    "_format_version": "3.0",
+    "services": [
+        {"name": name, "path": path, "routes": routes}
+        for name, path, routes in (
+            ("plain", None, ROUTES[:2]),
+            ("based", "/base", ROUTES[2:5]),
+            ("slashed", "/base/", ROUTES[5:]),
+        )
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def served(engine: Engine, folder: Path) -> Iterator[tuple[Gateway, Upstream]]:
+    with upstream() as peer:
+        for service in ENTITIES["services"]:
+            service |= {"host": "127.0.0.1", "port": peer.port}  # type: ignore[operator]
+        files = {"kong.conf": "allow_debug_header = on\n", "kong.yml": ENTITIES}
+        with gateway(engine, folder, files) as found:  # type: ignore[arg-type]
+            yield found, peer
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_odd_paths_go_where_kong_sends_them(served: tuple[Gateway, Upstream], seed: int) -> None:
+    found, peer = served
+    outcome = compile_texts(ENTITIES, {"proxy_listen": "127.0.0.1:80"})
+    assert outcome.compiled is not None, outcome.diagnostics
+    entities = outcome.compiled.config.entities
+    known = candidates(entities.routes.values(), "traditional_compatible")
+    draw = random.Random(seed)
+    wrong = []
+    for _ in range(250):
+        target = "/" + "".join(draw.choices(TOKENS, k=draw.randint(1, 6)))
+        peer.requests.clear()
+        answer = found.get("x.test", target.encode(), tls=False, headers={"Kong-Debug": "1"})
+        request = Request(scheme="http", host="x.test", target=target)
+        expected = match(known, request)
+        if answer.status == 400 or expected is None:
+            if answer.status not in {400, 404} or peer.requests:
+                wrong.append((target, answer.status, None))
+            continue
+        route = expected.candidate.route
+        service = entities.services[route.service or ""]
+        sent = sent_target(upstream_uri(expected, service, request), target)
+        got = peer.last["target"].encode("latin-1").decode() if peer.requests else None
+        if answer.header("Kong-Route-Name") != route.name or not same(got, sent):
+            wrong.append((target, answer.header("Kong-Route-Name"), got, route.name, sent))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def same(got: str | None, sent: str) -> bool:
+    """Compare targets; what docs/differences.md says of paths passed on as sent is equal."""
+    return got is not None and _plain(got) == _plain(sent)
+
+
+def _plain(target: str) -> str:
+    path, mark, query = target.partition("?")
+    raw = path.encode()
+    # Characters that should have been escaped, and lower-case digits of escapes.
+    raw = re.sub(rb'[^\x21-\x7e]|["<>\\^`{|}]', lambda m: b"%%%02X" % m[0][0], raw)
+    path = re.sub("%[0-9a-fA-F]{2}", lambda m: m[0].upper(), raw.decode("ascii"))
+    # nginx ends the query at a fragment, in Kong, too; an empty query may be dropped.
+    query = query.partition("#")[0]
+    return path + (mark + query if query else "")
