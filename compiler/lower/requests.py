@@ -196,6 +196,8 @@ def lower_proxy(plan: Plan) -> tuple[Section, ...]:
                     for name, value in headers.items()
                 ),
                 Simple("proxy_redirect", (Literal("off"),)),
+                # An upstream must not choose another route.
+                Simple("proxy_ignore_headers", (Literal("X-Accel-Redirect"),)),
                 Simple("proxy_next_upstream_tries", (6,)),
             ),
         ),

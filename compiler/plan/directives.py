@@ -17,9 +17,11 @@ COMPILED = frozenset(
         "ssl_dhparam",
         "proxy_ssl_name",
         "proxy_ssl_server_name",
+        "merge_slashes",
     }
 )
-"""Directives whose meaning is in the plan: the upstream's TLS policy, the name it is known by."""
+"""Directives whose meaning is in the plan: the upstream's TLS policy, the name it is known by, and
+the form in which paths are compared."""
 
 _COMPILED_IN_STREAMS = frozenset({"proxy_pass", "proxy_ssl", "ssl_preread"})
 _STREAM_BLOCKS = frozenset({"stream", "sproxy"})

@@ -45,6 +45,8 @@ def _left_out(block: str, name: str, settings: Settings) -> str | None:
         return "stream_listen is off"
     if block in _STREAM_BLOCKS and name in _DECIDED_BY_SERVICES:
         return "services decide that"
+    if name == "merge_slashes":
+        return "routes are compared with Kong's normal form of the path, which has single slashes"
     if name.startswith(("lua_", "wasm_")) or "_lua_" in name:
         return "it needs a module that stock nginx does not have"
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,6 +90,31 @@ def test_odd_paths_go_where_kong_sends_them(served: tuple[Gateway, Upstream], se
         if answer.header("Kong-Route-Name") != route.name or not same(got, sent):
             wrong.append((target, answer.header("Kong-Route-Name"), got, route.name, sent))
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_an_upstream_cannot_send_a_request_to_another_route(engine: Engine, workdir: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nX-Accel-Redirect: /admin\r\nContent-Length: 4\r\n\r\nmine"
+    with socket.create_server(("127.0.0.1", 0)) as listener, upstream() as admin:
+        thread = threading.Thread(target=answer_once, args=(listener, answer))
+        thread.start()
+        services = [
+            {"name": "own", "url": f"http://127.0.0.1:{listener.getsockname()[1]}",
+             "routes": [{"name": "own", "paths": ["/own"]}]},
+            {"name": "admin", "url": f"http://{admin.address}",
+             "routes": [{"name": "admin", "paths": ["/admin"]}]},
+        ]  # fmt: skip
+        files = {"kong.yml": {"_format_version": "3.0", "services": services}}
+        with gateway(engine, workdir, files) as found:
+            told = found.get("x.test", "/own", tls=False)
+        thread.join()
+    assert (told.status, told.text, admin.requests) == (200, "mine", [])
+
+
+def answer_once(listener: socket.socket, answer: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answer)
 
 
 def same(got: str | None, sent: str) -> bool:
