@@ -24,6 +24,7 @@ RULES = {rule.code: rule for catalog in CATALOGS for rule in catalog.RULES}
 WITHOUT_CASE = {
     "K124": "a file larger than the limit does not belong in a repository",
     "K358": "takes thousands of locations",
+    "K354": "takes hundreds of thousands of rows",
     "K355": "takes hundreds of thousands of locations",
     "K364": "depends on who runs the tests",
     "K391": "takes routes that cross in tens of thousands of ways",

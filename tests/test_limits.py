@@ -37,6 +37,21 @@ def test_too_many_locations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
     assert found.compiled is None
 
 
+def test_too_many_choices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "CHOICE_LIMIT", 50)
+    regexes = [{"name": f"r{n}", "paths": [f"~/.*/{n}"]} for n in range(10)]
+    plain = [{"name": f"p{n}", "paths": [f"/p{n}"]} for n in range(10)]
+    codes = {
+        count: compile_texts(
+            {"_format_version": "3.0", "routes": [*regexes[:count], *plain]},
+            "proxy_listen = 0.0.0.0:80",
+        ).codes
+        for count in (3, 10)
+    }
+    assert "K354" not in codes[3]
+    assert "K354" in codes[10]
+
+
 def test_hosts_share_the_routes_that_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routing, "LOCATION_LIMIT", 30)
     found = compiled(10, 15)

@@ -135,6 +135,16 @@ TOO_MANY_LOCATIONS = Rule(
     ),
     hint="give such routes hosts of their own, or fewer attributes",
 )
+TOO_MANY_CHOICES = Rule(
+    code="K354",
+    name="too-many-choices",
+    severity=Severity.ERROR,
+    message=(
+        "regular expressions and conditions that may match at many paths make more than {limit} "
+        "rows of maps, more than nginx can hold (under {table})"
+    ),
+    hint="begin regular expressions with literal text, so that they are looked at there alone",
+)
 NO_RESOLVER = Rule(
     code="K356",
     name="resolver-from-this-machine",
@@ -232,7 +242,7 @@ RULES = (
     ROUTE_SNIS_PLAINTEXT,
     ROUTE_EXPRESSION,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
-    UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
+    UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS, TOO_MANY_CHOICES,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS,
     PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LOCATION_LIMIT = 200_000
 """Locations beyond which nginx would need several gigabytes (about 20 KB each, and a reload)."""
 
+CHOICE_LIMIT = 1_000_000
+"""Rows of all maps that decide: each is compared in turn, so many of them are slow, too."""
+
 
 def plan_tables(
     routes: Iterable[Route],
@@ -44,10 +47,16 @@ def plan_tables(
         return (), ()
     planner = _Planner(services, destinations, tls_listener=tls_listener, report=report)
     entered = {id(found.parent) for found in classes if found.port is not None}
-    tables = tuple(
-        planner.table(found) for found in classes if _is_needed(found) or id(found) in entered
-    )
-    return tables, planner.groups.all()
+    tables = []
+    choices = 0
+    for found in classes:
+        if _is_needed(found) or id(found) in entered:
+            tables.append(planner.table(found))
+            choices += sum(len(node.choices) for node in tables[-1].nodes)
+            if choices > CHOICE_LIMIT:
+                report.add(rules.TOO_MANY_CHOICES, None, table=found.key, limit=CHOICE_LIMIT)
+                return (), ()
+    return tuple(tables), planner.groups.all()
 
 
 def _is_served(route: Route, services: Mapping[str, Service]) -> bool:
