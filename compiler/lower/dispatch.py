@@ -12,7 +12,7 @@ from compiler.model.plan import NoService
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from compiler.model.plan import (
         Answer,
@@ -71,7 +71,7 @@ class Dispatcher:
         otherwise: Expression,
     ) -> Map:
         conditions = [choice.conditions for choice, _ in entries]
-        source, keys = self._compared(conditions)
+        source, rows = self._compared(conditions)
         where = "every host" if table.key == "*" else table.key
         by = ", ".join(dict.fromkeys(word for c in conditions for word in _kinds(c)))
         return Map(
@@ -79,25 +79,27 @@ class Dispatcher:
             source=Expression(source),
             variable=variable,
             default=otherwise,
-            entries=tuple(
-                (Literal(key), expression(target))
-                for key, (_, target) in zip(keys, entries, strict=True)
-            ),
+            entries=tuple((Literal(key), expression(entries[i][1])) for key, i in rows.items()),
         )
 
-    def _compared(self, conditions: list[Conditions]) -> tuple[str, list[str]]:
-        """Return what the map looks at, and the pattern of each of *conditions* there."""
+    def _compared(self, conditions: list[Conditions]) -> tuple[str, dict[str, int]]:
+        """Return what the map looks at, and its keys with the number of the condition they mean.
+
+        Of equal keys the first counts.
+        """
         kinds = {word for c in conditions for word in _kinds(c)}
+        if kinds == {"method"}:
+            return "$request_method", _first(c.methods for c in conditions)
         if kinds == {"path"}:
-            return str(KONG_PATH), [f"~^{c.path}" for c in conditions]
+            return str(KONG_PATH), _first((f"~^{c.path}",) for c in conditions)
         fields = [list(self._fields(c)) for c in conditions]
         sources = list(dict.fromkeys(source for found in fields for source, _ in found))
-        patterns = []
+        rows = []
         for found in fields:
             by_source = dict(found)
             parts = [by_source.get(source, _ANY) for source in sources]
-            patterns.append("~^" + r"\n".join(parts) + "$")
-        return "\n".join(sources), patterns
+            rows.append(("~^" + r"\n".join(parts) + "$",))
+        return "\n".join(sources), _first(rows)
 
     def _fields(self, conditions: Conditions) -> Iterator[tuple[str, str]]:
         """Yield what is compared for *conditions*, and with which pattern."""
@@ -133,6 +135,15 @@ class Dispatcher:
             entries=tuple((Literal(entry), Literal("1")) for entry in entries),
         )
         return variable
+
+
+def _first(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """Return each key with the number of the first group that holds it."""
+    found: dict[str, int] = {}
+    for index, group in enumerate(keys):
+        for key in group:
+            found.setdefault(key, index)
+    return found
 
 
 def target_name(answer: Answer) -> str:
