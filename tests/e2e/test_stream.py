@@ -257,7 +257,7 @@ def three_kinds(engine: Engine, workdir: Path, certs: Certs) -> Iterator[tuple[i
         }  # fmt: skip
         files = {"d.pem": certs.client.chain_pem, "d.key": certs.client.key_pem}
         conf = f"ssl_cert = d.pem\nssl_cert_key = d.key\n{TRUSTING}"
-        listen = f"127.0.0.1:{port} ssl reuseport backlog=100"
+        listen = f"0.0.0.0:{port} ssl reuseport backlog=100"
         with stream_gateway(engine, workdir, listen, entities, conf=conf, files=files) as served:
             yield port, served
 
