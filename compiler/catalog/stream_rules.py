@@ -110,6 +110,13 @@ TOO_MANY_ROWS = Rule(
     ),
     hint="give the routes destinations with ports, or use fewer networks",
 )
+ROUTE_FLAVOR = Rule(
+    code="K393",
+    name="stream-route-flavor-not-compiled",
+    severity=Severity.ERROR,
+    message="route {route}: routes of streams are not compiled for router_flavor {flavor}",
+    hint="use traditional_compatible, or keep this route on Kong",
+)
 MODULE_MISSING = Rule(
     code="K392",
     name="stream-module-missing",
@@ -121,5 +128,5 @@ MODULE_MISSING = Rule(
 RULES = (
     ROUTE_NOT_SERVED, SERVICE_MISMATCH, NAME_WILDCARD, LISTENER_FLAGS, TAKES_OTHERS, CLOSES,
     NO_SERVICE, DATAGRAMS_WITH_TLS, UDP_SERVICE_OVER_TCP, VERIFY_NAMELESS, TLS_UNUSED,
-    TOO_MANY_ROWS, MODULE_MISSING,
+    TOO_MANY_ROWS, ROUTE_FLAVOR, MODULE_MISSING,
 )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.lower.balancing import METHODS, lower_method
 from compiler.lower.sizes import power
 from compiler.lower.upstreams import NO_PEER, lower_peers
 from compiler.model.nginx import Simple, Source, UpstreamBlock
@@ -57,7 +56,7 @@ def _block(group: StreamGroup, plan: Plan, injected: tuple[Simple, ...]) -> Upst
         name=Literal(group.name),
         zone=(ZONE,) if in_memory else None,
         servers=lower_peers(destination, plan) or (NO_PEER,),
-        method=() if METHODS & {d.name for d in injected} else lower_method(destination),
+        method=(),
         keepalive=injected,
         source=Source("service", service.id, service.name, service.source),
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _STREAM_SERVICES = "tcp, tls, tls_passthrough, udp"
 _REQUEST_SERVICES = "http, https, grpc, grpcs, ws, wss"
+_FLAVOR = "traditional_compatible"
 _NOT_WITH_UDP = ("ssl", "proxy_protocol", "backlog", "so_keepalive")
 
 
@@ -33,7 +34,16 @@ def check_streams(config: Config, report: Report) -> None:
         streams = not STREAM_PROTOCOLS.isdisjoint(route.protocols)
         if service is not None and (service.protocol in STREAM_PROTOCOLS) != streams:
             _mismatch(route, service, report, streams=streams)
-        if streams:
+        flavor = settings.text("router_flavor") or _FLAVOR
+        if streams and flavor != _FLAVOR:
+            report.add(
+                rules.ROUTE_FLAVOR,
+                route.source.place("protocols"),
+                entity=route.ref,
+                route=route.label,
+                flavor=flavor,
+            )
+        elif streams:
             _check_served(route, settings.listeners.get("stream", ()), report)
             _check_names(route, report)
 
