@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from compiler.lower.paths import KONG_PATH
-from compiler.model.nginx import Map
+from compiler.model.nginx import Map, Simple
 from compiler.model.plan import NoService
 from compiler.model.words import Expression, Literal, expression
 
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
         Choice,
         Conditions,
         HeaderTest,
-        HostTable,
         NameTest,
-        PathNode,
     )
 
 NO_ROUTE = "no-route"
@@ -45,42 +43,49 @@ class Dispatcher:
         tests = sorted(self._tests.items())
         return tuple(found for _, found in (*tests, *sorted(self._maps.items())))
 
-    def key(self, table: HostTable, node: PathNode) -> Expression:
-        """Return what the location of the answer begins with: a variable, or a fixed text."""
-        otherwise = expression(NO_ROUTE if table.otherwise is None else table.otherwise)
-        if not node.choices:
-            return otherwise
-        entries = [(choice, self._target(choice.answer)) for choice in node.choices]
-        if entries[-1][0].conditions.always_hold:
-            otherwise = expression(entries.pop()[1])
-        variable = f"$route_at_{_digest(table.key, node.path, '=' if node.exact else '')}"
-        self._maps[variable] = self._map(table, node, variable, entries, otherwise)
-        return Expression(variable)
+    def decide(self, choices: Iterable[Choice], otherwise: str) -> tuple[Simple, ...]:
+        """Return what a location does to go on where the first of *choices* that holds leads.
 
-    def _target(self, answer: Answer) -> str:
+        *otherwise* is the key to go on with where none does. Locations that decide alike share a
+        map: each variable costs every request memory.
+        """
+        rows = list(choices)
+        if rows and rows[-1].conditions.always_hold:
+            otherwise = self.target(rows.pop().answer)
+        if not rows:
+            return (go_on(expression(otherwise)),)
+        found = self._map([row.conditions for row in rows])
+        targets = [self.target(row.answer) for row in rows]
+        return (
+            Simple("set", (Expression("$otherwise"), expression(otherwise))),
+            *(
+                Simple("set", (Expression(_choice(index)), expression(target)))
+                for index, target in enumerate(targets)
+            ),
+            go_on(Expression(found.variable)),
+        )
+
+    def target(self, answer: Answer) -> str:
+        """Return the key of the location that gives *answer*."""
         key = f"{ROUTE}{target_name(answer)}"
         self.targets.setdefault(key, answer)
         return key
 
-    def _map(
-        self,
-        table: HostTable,
-        node: PathNode,
-        variable: str,
-        entries: list[tuple[Choice, str]],
-        otherwise: Expression,
-    ) -> Map:
-        conditions = [choice.conditions for choice, _ in entries]
+    def _map(self, conditions: list[Conditions]) -> Map:
         source, rows = self._compared(conditions)
-        where = "every host" if table.key == "*" else table.key
         by = ", ".join(dict.fromkeys(word for c in conditions for word in _kinds(c)))
-        return Map(
-            why=f"{where}, {node.path}: decided by {by}",
+        digest = _digest(source, *(f"{key}\n{index}" for key, index in rows.items()))
+        variable = f"$decided_{digest}"
+        self._maps[variable] = Map(
+            why=f"decided by {by}",
             source=Expression(source),
             variable=variable,
-            default=otherwise,
-            entries=tuple((Literal(key), expression(entries[i][1])) for key, i in rows.items()),
+            default=Expression("$otherwise"),
+            # A request may pass two locations that decide alike, and lead elsewhere.
+            options=("volatile",),
+            entries=tuple((Literal(key), Expression(_choice(i))) for key, i in rows.items()),
         )
+        return self._maps[variable]
 
     def _compared(self, conditions: list[Conditions]) -> tuple[str, dict[str, int]]:
         """Return what the map looks at, and its keys with the number of the condition they mean.
@@ -144,6 +149,15 @@ def _first(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
         for key in group:
             found.setdefault(key, index)
     return found
+
+
+def go_on(key: Expression) -> Simple:
+    """Return the directive that goes on with the location of *key* and the path."""
+    return Simple("rewrite", (Literal("^"), Expression(f"{key}{KONG_PATH}"), Literal("last")))
+
+
+def _choice(index: int) -> str:
+    return f"$choice_{index + 1}"
 
 
 def target_name(answer: Answer) -> str:

@@ -21,7 +21,13 @@ _DEFAULT_RETRIES = 5
 
 
 def lower_location(
-    answer: Answer, path: str, plan: Plan, injected: tuple[Simple, ...], *, exact: bool, plain: bool
+    answer: Answer,
+    path: Literal,
+    plan: Plan,
+    injected: tuple[Simple, ...],
+    *,
+    modifier: Literal | None,
+    plain: bool,
 ) -> Location:
     """Return the location named *path* that gives *answer*, with what is injected into all.
 
@@ -37,8 +43,8 @@ def lower_location(
         directives = _with_injected(_directives(answer, plan), injected)
     return Location(
         comment=_comment(answer),
-        modifier=Literal("=") if exact else None,
-        path=Literal(path),
+        modifier=modifier,
+        path=path,
         remembered=remembered,
         ifs=ifs,
         directives=directives,

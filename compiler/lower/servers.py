@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import default_certificates
-from compiler.lower.dispatch import NO_ROUTE, Dispatcher
+from compiler.lower.dispatch import NO_ROUTE, Dispatcher, go_on
 from compiler.lower.errors import error_locations, error_pages
 from compiler.lower.keys import EVERY_HOST, HTTPS_ONLY, LOCATION_KEY
 from compiler.lower.locations import lower_location, send_away
-from compiler.lower.paths import KONG_PATH, REFUSED, UNMATCHED, escaped
+from compiler.lower.paths import REFUSED, UNMATCHED, escaped
 from compiler.model.nginx import Location, Section, Server, Simple
 from compiler.model.words import Expression, Literal
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compiler.model.nginx import Map
-    from compiler.model.plan import HostTable, PathNode, Plan
+    from compiler.model.plan import Answer, Choice, HostTable, PathNode, Plan
     from compiler.model.settings import Listener
     from compiler.model.words import Word
 
-_LAST = Literal("last")
+_EXACT = Literal("=")
+_REGEX = Literal("~")
 _NOT_FOUND = (Simple("return", (404,)),)
 
 
@@ -82,9 +83,7 @@ class _Locations:
     def of_targets(self) -> Iterator[Location]:
         """Yield the locations that decisions lead to, by name."""
         for key, answer in sorted(self.dispatcher.targets.items()):
-            yield lower_location(
-                answer, f"{key}/", self._plan, self._injected, exact=False, plain=self._plain
-            )
+            yield self._answering(answer, Literal(f"{key}/"), None, plain=self._plain)
 
     def _of_table(self, table: HostTable) -> Iterator[Location]:
         if not any(node.path == "/" for node in table.nodes):
@@ -95,27 +94,49 @@ class _Locations:
                 yield self._of_node(table, node, escaped(node.path))
 
     def _of_node(self, table: HostTable, node: PathNode, path: str) -> Location:
-        name = f"{table.key}{path}"
-        if node.answer is None:
-            key = self.dispatcher.key(table, node)
-            return Location(
-                comment=_comment(table, node),
-                modifier=Literal("=") if node.exact else None,
-                path=Literal(name),
-                directives=(Simple("rewrite", (Literal("^"), _behind(key), _LAST)),),
-            )
+        name = Literal(f"{table.key}{path}")
+        modifier = _EXACT if node.exact else None
+        plain = self._plain and table.key not in self._sent_away
+        if node.answer is not None:
+            return self._answering(node.answer, name, modifier, plain=plain)
+        otherwise = NO_ROUTE if table.otherwise is None else table.otherwise
+        by_path = [] if node.exact else _by_path_alone(node.choices)
+        # What is inside inherits from this location, so it must hold nothing of a service.
+        rest = node.choices[len(by_path) :]
+        return Location(
+            comment=_comment(table, node),
+            modifier=modifier,
+            path=name,
+            locations=tuple(
+                self._answering(choice.answer, Literal(f"^[^/]*{regex}"), _REGEX, plain=plain)
+                for choice, regex in by_path
+            ),
+            directives=self.dispatcher.decide(rest, otherwise),
+        )
+
+    def _answering(
+        self, answer: Answer, path: Literal, modifier: Literal | None, *, plain: bool
+    ) -> Location:
         return lower_location(
-            node.answer,
-            name,
-            self._plan,
-            self._injected,
-            exact=node.exact,
-            plain=self._plain and table.key not in self._sent_away,
+            answer, path, self._plan, self._injected, modifier=modifier, plain=plain
         )
 
 
-def _behind(key: Expression) -> Expression:
-    return Expression(f"{key}{KONG_PATH}")
+def _by_path_alone(choices: tuple[Choice, ...]) -> list[tuple[Choice, str]]:
+    """Return the first choices that need nothing but an anchored match of the path.
+
+    Those of paths above stand in a map that all nodes below share, unless one of the node's own
+    comes after them.
+    """
+    found = []
+    for choice in choices:
+        regex = choice.conditions.path_alone
+        if regex is None:
+            break
+        found.append((choice, regex))
+    while found and found[-1][0].inherited:
+        found.pop()
+    return found
 
 
 def _comment(table: HostTable, node: PathNode) -> str:
@@ -135,7 +156,7 @@ def _root(table: HostTable) -> Iterator[Location]:
         yield Location(
             comment=f"what {table.key} has no path for",
             path=Literal(f"{table.key}/"),
-            directives=(Simple("rewrite", (Literal("^"), _behind(key), _LAST)),),
+            directives=(go_on(key),),
         )
 
 
@@ -150,7 +171,7 @@ def _elsewhere(plan: Plan) -> Iterator[Location]:
     yield Location(
         comment="what a host's own table has no path for is looked up in that of all hosts",
         path=Literal(""),
-        directives=(Simple("rewrite", (Literal("^"), _behind(Expression(EVERY_HOST)), _LAST)),),
+        directives=(go_on(Expression(EVERY_HOST)),),
     )
     if plan.tables and any(node.answer is None for node in plan.tables[0].nodes):
         yield Location(comment="no route", path=Literal(f"{NO_ROUTE}/"), directives=_NOT_FOUND)

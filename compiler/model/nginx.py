@@ -87,11 +87,15 @@ class If:
 
 @value(kw_only=True)
 class Location:
-    """A `location` block. `remembered` variables are set before all else."""
+    """A `location` block. `remembered` variables are set before all else.
+
+    Of the locations in it the first whose regular expression matches takes its place.
+    """
 
     comment: str
     modifier: Literal | None = None
     path: Literal
+    locations: tuple[Location, ...] = ()
     remembered: tuple[Simple, ...] = ()
     ifs: tuple[If, ...] = ()
     directives: tuple[Simple, ...]

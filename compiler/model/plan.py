@@ -175,7 +175,8 @@ class Conditions:
     """What can only be decided when the request is there; empty ones always hold.
 
     `names` are asked for over TLS alone; `schemes` are `http` or `https`. `path` is a regular
-    expression in nginx's syntax that begins at the start of the path.
+    expression in nginx's syntax that begins at the start of the path, with `path_anywhere` one of
+    whose alternatives may begin elsewhere.
     """
 
     methods: tuple[str, ...] = ()
@@ -183,6 +184,13 @@ class Conditions:
     names: tuple[NameTest, ...] = ()
     schemes: tuple[str, ...] = ()
     path: str | None = None
+    path_anywhere: bool = False
+
+    @property
+    def path_alone(self) -> str | None:
+        """Return the regular expression if nothing else has to be decided and it is anchored."""
+        alone = Conditions(path=self.path)
+        return self.path if self == alone else None
 
     @property
     def always_hold(self) -> bool:
@@ -195,10 +203,14 @@ _NOTHING = Conditions()
 
 @value()
 class Choice:
-    """An answer, and what a request needs for it."""
+    """An answer, and what a request needs for it.
+
+    `inherited` tells that it may match at paths above that of its node, too.
+    """
 
     conditions: Conditions
     answer: Answer
+    inherited: bool = False
 
 
 @value(kw_only=True)

@@ -95,6 +95,9 @@ class ConditionPlanner:
             else (),
             schemes=tuple(sorted(candidate.schemes)) if len(candidate.schemes) == 1 else (),
             path=None if candidate.regex is None else self._path(candidate, candidate.regex),
+            path_anywhere=candidate.regex is not None
+            and candidate.flavor != "traditional"
+            and has_alternatives(candidate.regex),
         )
 
     def _header(self, header: HeaderCondition, candidate: Candidate) -> HeaderTest:

@@ -28,7 +28,7 @@ class PathNodes:
         self._always_matches = always_matches
         self._by_path: dict[str, list[Candidate]] = {}
         for candidate in candidates:
-            self._by_path.setdefault(_anchor(candidate), []).append(candidate)
+            self._by_path.setdefault(anchor(candidate), []).append(candidate)
         self._lengths = sorted({len(path) for path in self._by_path})
 
     def at(self, path: str) -> tuple[Candidate, ...]:
@@ -69,7 +69,8 @@ class PathNodes:
         return tuple(candidates)
 
 
-def _anchor(candidate: Candidate) -> str:
+def anchor(candidate: Candidate) -> str:
+    """Return the path at and below which *candidate* may match."""
     if candidate.regex is not None:
         return literal_prefix(candidate.regex)
     return candidate.path or ROOT

@@ -9,7 +9,7 @@ from compiler.model.plan import Choice, HostTable, NoService, PathNode, Proxied
 from compiler.plan.conditions import ConditionPlanner
 from compiler.plan.groups import GroupPlanner
 from compiler.plan.hosts import host_classes
-from compiler.plan.nodes import PathNodes
+from compiler.plan.nodes import PathNodes, anchor
 from compiler.router.candidates import candidates
 from compiler.router.expressions import ExpressionError
 from compiler.router.priority import is_stream
@@ -151,11 +151,11 @@ class _Planner:
         paths = PathNodes((*found.own, *found.inherited), self._always_matches)
         nodes: list[PathNode] = []
         for path, here in paths.nodes():
-            choices = self._choices(here, host)
+            choices = self._choices(here, host, path)
             if path != "/" and path.endswith("/") and _proxies_all(choices):
                 # nginx would redirect /x to /x/ for a proxied location that ends in a slash.
                 bare = path.removesuffix("/")
-                above = self._choices(paths.at(bare), host)
+                above = self._choices(paths.at(bare), host, bare)
                 nodes.append(PathNode(path=bare, exact=True, choices=above))
             nodes.append(PathNode(path=path, choices=choices))
         return HostTable(
@@ -170,9 +170,15 @@ class _Planner:
     def _always_matches(self, candidate: Candidate) -> bool:
         return self._conditions.of(candidate).always_hold
 
-    def _choices(self, found: Iterable[Candidate], host: str | None) -> tuple[Choice, ...]:
+    def _choices(
+        self, found: Iterable[Candidate], host: str | None, path: str
+    ) -> tuple[Choice, ...]:
         return tuple(
-            Choice(self._conditions.of(candidate), self._answer(candidate, host))
+            Choice(
+                self._conditions.of(candidate),
+                self._answer(candidate, host),
+                inherited=anchor(candidate) != path,
+            )
             for candidate in found
         )
 
