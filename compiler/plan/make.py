@@ -159,7 +159,7 @@ def _headers(settings: Settings) -> Headers:
 def _port_maps(settings: Settings) -> tuple[tuple[str, str], ...]:
     """Return the ports of listeners with those that clients connect to."""
     pairs = (item.partition(":") for item in settings.items("port_maps"))
-    return tuple(sorted((port.strip(), outer.strip()) for port, _, outer in pairs))
+    return tuple(sorted((port.strip(), outer.strip()) for outer, _, port in pairs))
 
 
 def _keepalive(settings: Settings, groups: int) -> Keepalive:
