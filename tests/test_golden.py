@@ -26,6 +26,7 @@ WITHOUT_CASE = {
     "K358": "takes thousands of locations",
     "K355": "takes hundreds of thousands of locations",
     "K364": "depends on who runs the tests",
+    "K382": "a template larger than the limit does not belong in a repository",
     "K219": "an environment file that is not text is refused before",
 }
 """Rules that no small input can fire, and why; tests of their own fire them."""

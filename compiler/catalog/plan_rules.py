@@ -51,14 +51,14 @@ ROUTE_PROTOCOL = Rule(
     name="route-protocol-not-compiled",
     severity=Severity.ERROR,
     message="route {route} has the protocol {protocol}, which is not compiled yet",
-    hint="only http and https routes are compiled",
+    hint="keep this route on Kong",
 )
 SERVICE_PROTOCOL = Rule(
     code="K347",
     name="service-protocol-not-compiled",
     severity=Severity.ERROR,
     message="service {service} has the protocol {protocol}, which is not compiled yet",
-    hint="only http and https services are compiled",
+    hint="keep its routes on Kong",
 )
 SERVICE_PATH = Rule(
     code="K348",
@@ -170,8 +170,15 @@ HTTPS_NOT_SERVED = Rule(
     code="K363",
     name="https-route-not-served",
     severity=Severity.WARNING,
-    message="route {route} wants https, but no entry of proxy_listen has ssl",
+    message="route {route} wants {protocol}, but no entry of proxy_listen has ssl",
     hint="add an ssl listener to proxy_listen",
+)
+GRPC_NOT_SERVED = Rule(
+    code="K384",
+    name="grpc-route-not-served",
+    severity=Severity.WARNING,
+    message="route {route} wants {protocol}, but no entry of proxy_listen has http2",
+    hint="add http2 to a listener of proxy_listen",
 )
 KEYS_UNREADABLE = Rule(
     code="K364",
@@ -215,13 +222,44 @@ DIRECTIVE_IGNORED = Rule(
     hint="remove it, or accept that nginx goes without it",
 )
 
+ERROR_TEMPLATE_UNREADABLE = Rule(
+    code="K380",
+    name="error-template-unreadable",
+    severity=Severity.ERROR,
+    message="{setting} names {path}, which cannot be read: {reason}",
+    hint="give an existing file",
+)
+ERROR_TEMPLATE_INVALID = Rule(
+    code="K381",
+    name="error-template-invalid",
+    severity=Severity.ERROR,
+    message="{setting}: {path} holds {problem}",
+    hint="write %s for the message and a second %s for the request's id, and %% for a percent sign",
+)
+ERROR_TEMPLATE_LONG = Rule(
+    code="K382",
+    name="error-template-too-long-not-compiled",
+    severity=Severity.ERROR,
+    message="{setting}: {path} is {length} bytes long, and at most {limit} are compiled",
+    hint="shorten it, and let it refer to what is large",
+)
+HEADER_UNKNOWN_TO_NGINX = Rule(
+    code="K383",
+    name="response-header-not-compiled",
+    severity=Severity.WARNING,
+    message="headers asks for {header}, which is not compiled: {reason}",
+    hint="remove it from headers, or accept that answers go without it",
+)
+
 RULES = (
+    ERROR_TEMPLATE_UNREADABLE, ERROR_TEMPLATE_INVALID, ERROR_TEMPLATE_LONG,
+    HEADER_UNKNOWN_TO_NGINX,
     PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_REGEX, ROUTE_REGEX_ASCII,
     ROUTE_EXPRESSION,
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS, LISTENER_IGNORED,
-    PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
+    PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, GRPC_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
     DIRECTIVE_IGNORED,
 )  # fmt: skip

@@ -39,6 +39,11 @@ def rewrites(answer: Proxied, *, encoded: bool) -> tuple[Simple, ...]:
     return _joined(base)
 
 
+def as_it_came() -> tuple[Simple, ...]:
+    """Return the rule against the location's key alone."""
+    return _AS_IT_IS
+
+
 def passed_on(answer: Proxied) -> str:
     """Return the path and query of a request that is passed on as it was sent."""
     unchanged = not answer.strips and _base(answer, encoded=True) == "/"

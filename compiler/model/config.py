@@ -59,13 +59,20 @@ class Materials:
     `server` holds the default pairs of each listener group that has TLS (proxy, admin,
     admin_gui, status); a group whose pair is not set is missing and gets the generated pair.
     `certificates` and `cas` are keyed by entity id; broken ones are missing (and reported).
+    `templates` are the texts that `error_template_*` name, by format.
     """
 
     server: Mapping[str, tuple[KeyPair, ...]]
     certificates: Mapping[str, CertificatePairs]
     cas: Mapping[str, X509]
     upstream: UpstreamTlsDefaults
+    grpc_upstream: UpstreamTlsDefaults
     dhparam: str | None = field(repr=False)
+    templates: Mapping[str, str]
+
+    def defaults_of(self, protocol: str) -> UpstreamTlsDefaults:
+        """Return the defaults for services of *protocol*: nginx has others for gRPC."""
+        return self.grpc_upstream if protocol == "grpcs" else self.upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

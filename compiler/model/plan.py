@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from compiler.model.settings import Directive, Listener
     from compiler.model.x509 import Bundle, KeyPair
 
+GRPC = frozenset({"grpc", "grpcs"})
+"""Protocols whose requests are gRPC's."""
+WEBSOCKET = frozenset({"ws", "wss"})
+"""Protocols whose requests are websocket handshakes."""
+SECURE = frozenset({"https", "wss"})
+"""Protocols of routes that a plain request is sent away from."""
+UPSTREAM_TLS = frozenset({"https", "grpcs", "wss"})
+"""Protocols of services that are spoken over TLS."""
+
 HostKind = Literal["default", "exact", "prefix-wildcard", "suffix-wildcard", "both-wildcards"]
 
 
@@ -71,6 +80,11 @@ class Destination:
     host_header: str
     tls: UpstreamTls | None
     fixed_peers: bool = True
+
+    @property
+    def speaks_grpc(self) -> bool:
+        """Tell whether requests go to it in gRPC."""
+        return self.scheme in GRPC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,11 +303,34 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headers:
-    """What is added to requests and answers."""
+    """What is added to requests and answers.
 
+    `product` is what the gateway calls itself. With `via_lists_hops`, Via is a list of hops that
+    grows with each, towards upstreams too; else it is what answers hold, and nothing but that.
+    """
+
+    product: str
     debug: bool
     request_id_to_client: bool
     request_id_to_upstream: bool
+    via: bool
+    via_lists_hops: bool
+    upstream_latency: bool
+    response_latency: bool
+    upstream_status: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorTexts:
+    """How the gateway tells an error: the user's text by format, where there is one.
+
+    `default_type` is the format for clients that ask for none. `names_request` tells that Kong's
+    own texts hold the request's id.
+    """
+
+    default_type: str
+    templates: Mapping[str, str]
+    names_request: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +358,7 @@ class Plan:
     https_only: tuple[HttpsOnly, ...]
     groups: tuple[UpstreamGroup, ...]
     common_tls: TlsPolicy | None
+    common_grpc_tls: TlsPolicy | None
     resolvers: tuple[str, ...]
     directives: Mapping[str, tuple[Directive, ...]]
     dhparam: str | None = field(repr=False)
@@ -328,6 +366,7 @@ class Plan:
     weak_ciphers: bool
     session_cache_size: str
     headers: Headers
+    errors: ErrorTexts
     keepalive: Keepalive
     trusted_ips: tuple[str, ...]
     port_maps: tuple[tuple[str, str], ...]
@@ -339,3 +378,20 @@ class Plan:
     def answers(self) -> tuple[Answer, ...]:
         """Return every answer of every table."""
         return tuple(answer for table in self.tables for answer in table.answers)
+
+    @property
+    def speaks_grpc(self) -> bool:
+        """Tell whether any upstream is spoken to in gRPC."""
+        return any(isinstance(a, Proxied) and a.destination.speaks_grpc for a in self.answers)
+
+    @property
+    def has_grpc_routes(self) -> bool:
+        """Tell whether any route takes gRPC."""
+        return any(GRPC.issuperset(answer.route.protocols) for answer in self.answers)
+
+    @property
+    def has_websocket_routes(self) -> bool:
+        """Tell whether any route takes websocket handshakes alone."""
+        return any(
+            isinstance(a, Proxied) and WEBSOCKET.issuperset(a.route.protocols) for a in self.answers
+        )

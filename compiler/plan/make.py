@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, cast
 from compiler.catalog import plan_rules as rules
 from compiler.catalog import tls_rules
 from compiler.model.place import Default, place_of
-from compiler.model.plan import Headers, Keepalive, ListenGroup, Plan
+from compiler.model.plan import Keepalive, ListenGroup, Plan
 from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
+from compiler.plan.headers import plan_errors, plan_headers
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import plan_tables
@@ -59,7 +60,7 @@ def make_plan(
         tls_listener=any(x.ssl for x in settings.listeners.get("proxy", ())),
         report=report,
     )
-    headers = _headers(settings)
+    headers = plan_headers(settings, report)
     # A trusted peer may have been asked over HTTPS; debug headers name the route.
     alike = not settings.items("trusted_ips") and not headers.debug
     report_cost(tables, features, inputs.nginx_version, report)
@@ -72,7 +73,8 @@ def make_plan(
         tables=tables,
         https_only=https_only_tables(tables) if alike else (),
         groups=groups,
-        common_tls=plan_common_policy(tables, config.materials.upstream),
+        common_tls=plan_common_policy(tables, config.materials.upstream, grpc=False),
+        common_grpc_tls=plan_common_policy(tables, config.materials.grpc_upstream, grpc=True),
         resolvers=plan_resolvers(settings, named, inputs, report),
         directives=plan_directives(settings, inputs.target),
         dhparam=config.materials.dhparam,
@@ -80,6 +82,7 @@ def make_plan(
         weak_ciphers=settings.text("ssl_cipher_suite") == "old",
         session_cache_size=settings.text("ssl_session_cache_size") or "10m",
         headers=headers,
+        errors=plan_errors(settings, config.materials.templates),
         keepalive=_keepalive(settings, len(groups)),
         trusted_ips=settings.items("trusted_ips"),
         port_maps=_port_maps(settings),
@@ -131,28 +134,21 @@ def _destinations(
 
 def _report_policy_cas(config: Config, destinations: Iterable[Destination], report: Report) -> None:
     """Say whose CAs verify where tls_certificate_verify asks for it and nothing names any."""
-    defaults = config.materials.upstream
-    because = defaults.because["trusted"]
+    because_of_policy = {
+        id(defaults.trusted)
+        for defaults in (config.materials.upstream, config.materials.grpc_upstream)
+        if defaults.because["trusted"].name == POLICY_CAS and defaults.trusted is not None
+    }
     used = any(
-        d.tls is not None and d.tls.policy.verify and d.tls.policy.trusted is defaults.trusted
+        d.tls is not None and d.tls.policy.verify and id(d.tls.policy.trusted) in because_of_policy
         for d in destinations
     )
-    if because.name != POLICY_CAS or not used or defaults.trusted is None:
+    if not used:
         return
     origin = config.settings.origin("tls_certificate_verify")
     shown = ("PEM text" if "-----" in item else item for item in config.settings.items(POLICY_CAS))
     report.add(
         tls_rules.VERIFY_FROM_POLICY, place_of(origin), source=", ".join(shown), origin=origin
-    )
-
-
-def _headers(settings: Settings) -> Headers:
-    to_client = {item.lower() for item in settings.items("headers")}
-    to_upstream = {item.lower() for item in settings.items("headers_upstream")}
-    return Headers(
-        debug=settings.flag("allow_debug_header"),
-        request_id_to_client="x-kong-request-id" in to_client,
-        request_id_to_upstream="x-kong-request-id" in to_upstream,
     )
 
 

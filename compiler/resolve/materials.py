@@ -8,6 +8,7 @@ from compiler.catalog import tls_rules as rules
 from compiler.model.config import CertificatePairs, Materials
 from compiler.model.place import place_of
 from compiler.model.secret import Secret
+from compiler.resolve.error_templates import resolve_templates
 from compiler.resolve.pem import (
     KeyMismatchError,
     PemError,
@@ -21,6 +22,7 @@ from compiler.resolve.upstream_defaults import resolve_upstream_defaults
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from compiler.model.config import UpstreamTlsDefaults
     from compiler.model.diagnostic import EntityRef, Report
     from compiler.model.entities import CaCertificate, Certificate, Entities
     from compiler.model.inputs import FileReader
@@ -36,6 +38,9 @@ SERVER_PAIRS = {
 }
 """The properties that hold the default pairs of each listener group."""
 
+_HTTPS = frozenset({"https", "wss"})
+_GRPCS = frozenset({"grpcs"})
+
 PREDEFINED_DH_GROUPS = frozenset(f"ffdhe{bits}" for bits in (2048, 3072, 4096, 6144, 8192))
 
 
@@ -50,19 +55,27 @@ def resolve_materials(
     """Read and parse everything that holds a certificate; report what is broken."""
     loader = Loader(settings, files, report)
     client = loader.client_pair()
+    protocols = {service.protocol for service in entities.services.values()}
+
+    def upstream_defaults(prefix: str, secure: frozenset[str]) -> UpstreamTlsDefaults:
+        return resolve_upstream_defaults(
+            settings,
+            prefix=prefix,
+            client=client,
+            files=files,
+            system_ca=system_ca,
+            needed=bool(protocols & secure),
+            report=report,
+        )
+
     return Materials(
         server=_server_pairs(settings, loader),
         certificates=_entity_pairs(entities.certificates, report),
         cas=_entity_cas(entities.ca_certificates, report),
-        upstream=resolve_upstream_defaults(
-            settings,
-            client=client,
-            files=files,
-            system_ca=system_ca,
-            needed=any(s.protocol == "https" for s in entities.services.values()),
-            report=report,
-        ),
+        upstream=upstream_defaults("proxy", _HTTPS),
+        grpc_upstream=upstream_defaults("grpc", _GRPCS),
         dhparam=loader.dhparam(),
+        templates=resolve_templates(settings, files, report),
     )
 
 

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from compiler.model.settings import Directive, Settings
     from compiler.model.x509 import X509, KeyPair
 
-BLOCKS = ("location", "proxy", "http")
-"""The blocks whose injected directives reach a proxied request, innermost first."""
+BLOCKS = {"proxy": ("location", "proxy", "http"), "grpc": ("proxy", "http")}
+"""The blocks whose injected directives reach a proxied request, innermost first.
+
+Kong's location for gRPC is one of its own, into which nothing is injected.
+"""
 
 _NGINX_DEPTH = 1
 
@@ -26,17 +29,19 @@ _NGINX_DEPTH = 1
 def resolve_upstream_defaults(
     settings: Settings,
     *,
+    prefix: str,
     client: KeyPair | None,
     files: FileReader,
     system_ca: str | None,
     needed: bool,
     report: Report,
 ) -> UpstreamTlsDefaults:
-    """Work out what the injected `proxy_ssl_*` directives and tls_certificate_verify ask for.
+    """Work out what the injected `*_ssl_*` directives and tls_certificate_verify ask for.
 
-    *needed* tells whether any service speaks TLS: else the machine's CAs are no input.
+    *prefix* is that of the directives: `proxy`, or `grpc`. *needed* tells whether any service is
+    reached by them: else the machine's CAs are no input.
     """
-    resolver = _Resolver(settings, files, system_ca, needed=needed, report=report)
+    resolver = _Resolver(settings, files, system_ca, prefix=prefix, needed=needed, report=report)
     verify, verify_because = resolver.verify()
     depth, depth_because = resolver.depth()
     trusted, trusted_because = resolver.trusted(verify=verify)
@@ -56,9 +61,11 @@ class _Resolver:
         files: FileReader,
         system_ca: str | None,
         *,
+        prefix: str,
         needed: bool,
         report: Report,
     ) -> None:
+        self._prefix = prefix
         self._settings = settings
         self._files = files
         self._system_ca = system_ca
@@ -67,9 +74,12 @@ class _Resolver:
 
     def verify(self) -> tuple[bool, Because]:
         """Return whether upstreams are verified by default, and why."""
-        found = self._directive("proxy_ssl_verify")
+        found = self._directive("ssl_verify")
         if found is None:
-            return False, Because("nginx's default: proxy_ssl_verify off")
+            policy = "tls_certificate_verify"
+            if self._settings.flag(policy):
+                return True, Because(policy, self._settings.origin(policy))
+            return False, Because(f"nginx's default: {self._prefix}_ssl_verify off")
         block, directive = found
         if directive.value not in ("on", "off"):
             self._invalid(block, directive, "on or off")
@@ -77,9 +87,10 @@ class _Resolver:
 
     def depth(self) -> tuple[int, Because]:
         """Return how many intermediates are allowed by default, and why."""
-        found = self._directive("proxy_ssl_verify_depth")
+        found = self._directive("ssl_verify_depth")
         if found is None:
-            return _NGINX_DEPTH, Because(f"nginx's default: proxy_ssl_verify_depth {_NGINX_DEPTH}")
+            default = f"{self._prefix}_ssl_verify_depth {_NGINX_DEPTH}"
+            return _NGINX_DEPTH, Because(f"nginx's default: {default}")
         block, directive = found
         if not directive.value.isdecimal():
             self._invalid(block, directive, "a whole number")
@@ -88,7 +99,7 @@ class _Resolver:
 
     def trusted(self, *, verify: bool) -> tuple[Bundle | None, Because]:
         """Return the certificate authorities that are trusted by default, and why."""
-        found = self._directive("proxy_ssl_trusted_certificate")
+        found = self._directive("ssl_trusted_certificate")
         if found is not None:
             block, directive = found
             name = f"nginx_{block}_{directive.name}"
@@ -133,8 +144,8 @@ class _Resolver:
         return ()
 
     def _directive(self, name: str) -> tuple[str, Directive] | None:
-        for block in BLOCKS:
-            directive = self._settings.directive(block, name)
+        for block in BLOCKS[self._prefix]:
+            directive = self._settings.directive(block, f"{self._prefix}_{name}")
             if directive is not None:
                 return block, directive
         return None

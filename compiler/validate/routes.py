@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.document import SequenceNode
+from compiler.model.plan import GRPC
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route, Service, Upstream
     from compiler.model.place import Place
+    from compiler.model.settings import Listener
 
-_HTTP = frozenset({"http", "https"})
+_HTTP = frozenset({"http", "https", "grpc", "grpcs", "ws", "wss"})
+_SECURE = frozenset({"https", "grpcs", "wss"})
 _KEPT = re.compile(r"%(?:2[1467-9A-CF]|3[ABD]|40|5[BD])", re.IGNORECASE)
 """Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape."""
 
@@ -51,13 +54,23 @@ def _check_route(route: Route, config: Config, report: Report) -> None:
             )
     for index, path in enumerate(route.paths):
         _check_path(route, path, _item(route, "paths", index), report)
-    listeners = config.settings.listeners.get("proxy", ())
-    if route.protocols == ("https",) and listeners and not any(x.ssl for x in listeners):
+    _check_listeners(route, config.settings.listeners.get("proxy", ()), report)
+
+
+def _check_listeners(route: Route, listeners: tuple[Listener, ...], report: Report) -> None:
+    """Report a route that no listener can take requests for."""
+    missing = []
+    if _SECURE.issuperset(route.protocols) and not any(x.ssl for x in listeners):
+        missing.append(rules.HTTPS_NOT_SERVED)
+    if GRPC.issuperset(route.protocols) and not any(x.http2 for x in listeners):
+        missing.append(rules.GRPC_NOT_SERVED)
+    for rule in missing if listeners else ():
         report.add(
-            rules.HTTPS_NOT_SERVED,
+            rule,
             route.source.place("protocols"),
             entity=route.ref,
             route=route.label,
+            protocol=" or ".join(sorted(route.protocols)),
         )
 
 
