@@ -147,12 +147,12 @@ def test_lines_around_a_change_show_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lines = ('nginx_proxy_proxy_set_header = X-Api-Key "MARKER-1"', "nginx_proxy_proxy_no_cache = ")
+    lines = ('nginx_proxy_add_header = X-Api-Key "MARKER-1"', "nginx_proxy_proxy_no_cache = ")
     for name, value in (("old", "$arg_a"), ("new", "$arg_b")):
         (tmp_path / f"{name}.conf").write_text("\n".join(lines) + value + "\n")
     result = CliRunner().invoke(app, ["diff", "old.conf", "new.conf", "--no-env"])
     assert "$arg_b" in result.stdout
-    assert "proxy_set_header" in result.stdout
+    assert "add_header" in result.stdout
     assert MARK not in result.stdout
 
 

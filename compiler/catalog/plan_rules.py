@@ -64,20 +64,6 @@ ROUTE_EXPRESSION = Rule(
     message="route {route}: the expression {reason}",
     hint="write it with fields that can be decided, or keep this route on Kong",
 )
-ROUTE_PROTOCOL = Rule(
-    code="K369",
-    name="route-protocol-not-compiled",
-    severity=Severity.ERROR,
-    message="route {route} has the protocol {protocol}, which is not compiled yet",
-    hint="http, https, tcp, tls, tls_passthrough and udp routes are compiled",
-)
-SERVICE_PROTOCOL = Rule(
-    code="K347",
-    name="service-protocol-not-compiled",
-    severity=Severity.ERROR,
-    message="service {service} has the protocol {protocol}, which is not compiled yet",
-    hint="http, https, tcp, tls, tls_passthrough and udp services are compiled",
-)
 SERVICE_PATH = Rule(
     code="K348",
     name="service-path-not-compiled",
@@ -192,7 +178,7 @@ HTTPS_NOT_SERVED = Rule(
     code="K363",
     name="https-route-not-served",
     severity=Severity.WARNING,
-    message="route {route} wants https, but no entry of proxy_listen has ssl",
+    message="route {route} wants {protocol}, but no entry of proxy_listen has ssl",
     hint="add an ssl listener to proxy_listen",
 )
 KEYS_UNREADABLE = Rule(
@@ -237,11 +223,12 @@ DIRECTIVE_IGNORED = Rule(
     hint="remove it, or accept that nginx goes without it",
 )
 
+
 RULES = (
     PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_PATH, ROUTE_REGEX, ROUTE_REGEX_ASCII,
     ROUTE_SNIS_PLAINTEXT,
     ROUTE_EXPRESSION,
-    ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
+    SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS, TOO_MANY_CHOICES,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS,
     PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,

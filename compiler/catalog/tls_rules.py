@@ -133,7 +133,7 @@ VERIFY_WITHOUT_CA = Rule(
     name="upstream-verify-without-ca",
     severity=Severity.ERROR,
     message="service {service} is to be verified, but no CA is given to verify it with",
-    hint="set ca_certificates of the service, or nginx_{block}_proxy_ssl_trusted_certificate",
+    hint="set ca_certificates of the service, or {setting}",
 )
 CA_WITHOUT_VERIFY = Rule(
     code="K322",
@@ -150,7 +150,7 @@ VERIFY_FROM_POLICY = Rule(
         "upstreams without CAs of their own are verified with lua_ssl_trusted_certificate "
         "({source}), because tls_certificate_verify is on ({origin})"
     ),
-    hint="set nginx_{block}_proxy_ssl_trusted_certificate to choose the CAs",
+    hint="set {setting} to choose the CAs",
 )
 SYSTEM_CA_MISSING = Rule(
     code="K324",

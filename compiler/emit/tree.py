@@ -95,8 +95,7 @@ def _bundles(plan: Plan) -> Iterator[Bundle]:
 
 
 def _policies(plan: Plan) -> Iterator[TlsPolicy]:
-    if plan.common_tls is not None:
-        yield plan.common_tls
+    yield from (p for p in (plan.common_tls, plan.common_grpc_tls) if p is not None)
     for answer in plan.answers:
         if isinstance(answer, Proxied) and answer.destination.tls is not None:
             yield answer.destination.tls.policy

@@ -109,7 +109,7 @@ def _name_because(destination: Destination) -> tuple[Because, ...]:
 def _server_name_because(destination: Destination) -> Because:
     tls = destination.tls
     if tls is not None and tls.server_name:
-        return Because("Kong sends the name as SNI: proxy_ssl_server_name on")
+        return Because("Kong sends the name as SNI")
     if tls is not None and tls.name is not None:
         return Because("an address is never sent as SNI")
     return Because("the names of the targets differ")

@@ -1,78 +1,146 @@
-"""What the gateway itself answers, in Kong's shape and the format that the client accepts."""
+"""What the gateway itself answers: which errors, with which message, in which location.
+
+An error is looked up like a request, by its status. Codes that HTTP does not use stand for
+errors which need more to be told than a status; the answer has that of Kong's.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from compiler.lower.error_texts import CONTENT_TYPES, error_text
+from compiler.lower.formats import format_maps
+from compiler.lower.keys import ERROR
 from compiler.model.nginx import Location, Map, Section, Simple
 from compiler.model.words import Expression, Literal
 
-_CODES = (400, 404, 405, 408, 411, 412, 413, 414, 417, 426, 494, 500, 502, 503, 504)
+if TYPE_CHECKING:
+    from compiler.lower.error_texts import ErrorText
+    from compiler.model.plan import Plan
+
+PLAINTEXT_GRPC = 597
+"""gRPC without TLS for a route that wants it."""
+WITHOUT_HTTP2 = 598
+"""gRPC over HTTP/1."""
+
+_KONGS = (400, 404, 405, 408, 411, 412, 413, 414, 417, 500, 502, 503, 504)
+_OWN = (415, 426)
+_REDIRECTS = (301, 302, 307, 308)
+_SPECIAL = ((494, 400, "large"), (WITHOUT_HTTP2, 426, "http2"), (PLAINTEXT_GRPC, 200, "grpcs"))
+"""Errors that are told by another status, and the word by which they stay known."""
+
 _MESSAGES = {
-    400: "Bad request",
-    404: "no Route matched with those values",
-    405: "Method not allowed",
-    408: "Request timeout",
-    411: "Length required",
-    412: "Precondition failed",
-    413: "Payload too large",
-    414: "URI too long",
-    417: "Expectation failed",
-    426: "Please use HTTPS protocol",
-    494: "Request header or cookie too large",
-    502: "An invalid response was received from the upstream server",
-    503: "no Service found with those values",
-    504: "The upstream server is timing out",
+    "400": "Bad request",
+    "400?large": "Request header or cookie too large",
+    "404": "no Route matched with those values",
+    "405": "Method not allowed",
+    "408": "Request timeout",
+    "411": "Length required",
+    "412": "Precondition failed",
+    "413": "Payload too large",
+    "414": "URI too long",
+    "415": "Non-gRPC request matched gRPC route",
+    "417": "Expectation failed",
+    "426": "Please use HTTPS protocol",
+    "426?http2": "Please use HTTP2 protocol",
+    "502": "An invalid response was received from the upstream server",
+    "503": "no Service found with those values",
+    "504": "The upstream server is timing out",
+    "200?grpcs": "gRPC request matched gRPCs route",
 }
 _OTHER = "An unexpected error occurred"
-_FORMATS = {
-    "json": (
-        "application/json; charset=utf-8",
-        '{\n  "message":"$error_message",\n  "request_id":"$request_id"\n}',
-    ),
-}
+_STATUS = Expression("$status$is_args$args")
+"""A client's own query is gone once an error is looked up."""
+
+_GRPC_STATUSES = (
+    ("200?grpcs", "1"), ("404", "5"), ("503", "14"), ("504", "4"), ("~^4", "3"), ("~^5", "13"),
+)  # fmt: skip
+_GRPC_NAMES = (("404", "NotFound"), ("503", "Unavailable"), ("415", "InvalidArgument"),
+               ("~^426", "InvalidArgument"))  # fmt: skip
+"""What a router's own answer is called; all others are told by their message."""
 
 
 def error_pages() -> tuple[Section, ...]:
-    """Return which answers are Kong's: an error is looked up like a request, by its status."""
-    codes = tuple(code for code in _CODES)
+    """Return which answers are Kong's."""
+    codes = sorted((*_KONGS, *_OWN, *_REDIRECTS))
     return (
         Section(
-            comment="answers of the gateway itself",
-            directives=(Simple("error_page", (*codes, Literal("/error"))),),
+            comment="answers of the gateway itself; codes above 590 are told as what follows",
+            directives=(
+                Simple("error_page", (*codes, Literal("/error"))),
+                *(
+                    Simple("error_page", (code, Literal(f"={told}"), Literal(f"/error?{word}")))
+                    for code, told, word in _SPECIAL
+                ),
+            ),
         ),
     )
 
 
-def error_locations() -> tuple[Location, ...]:
+def error_locations(plan: Plan) -> tuple[Location, ...]:
     """Return a location for each format; the status stays that of the error."""
+    texts = _texts(plan)
+    bodies = {name: (CONTENT_TYPES[name], text.body) for name, text in texts.items()}
+    # A client of gRPC reads headers alone.
+    bodies |= {"grpc": ("application/grpc", Expression("")), "none": ("", Expression(""))}
     return tuple(
         Location(
-            comment=f"an answer of the gateway itself, in {name.upper()}",
-            path=Literal(f"error={name}"),
+            comment=f"an answer of the gateway itself: {name}",
+            path=Literal(f"{ERROR}{name}"),
             directives=(
                 Simple("default_type", (Literal(content_type),)),
-                Simple("return", (200, Expression(text))),
+                Simple("return", (200, body)),
             ),
         )
-        for name, (content_type, text) in _FORMATS.items()
+        for name, (content_type, body) in bodies.items()
     )
 
 
-def error_maps() -> tuple[Map, ...]:
+def _texts(plan: Plan) -> dict[str, ErrorText]:
+    return {name: error_text(name, plan.errors) for name in CONTENT_TYPES}
+
+
+def error_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind those locations."""
     return (
+        _map("what an error is called", _STATUS, "$error_message", _OTHER, _MESSAGES),
+        *format_maps(plan.errors.default_type),
+        *(part for text in _texts(plan).values() for part in text.maps),
+        *_grpc_maps(),
+    )
+
+
+def _grpc_maps() -> tuple[Map, ...]:
+    """Return what headers tell a client of gRPC, and no other."""
+    return (
+        _map("an error's status in gRPC", _STATUS, "$grpc_error", "2", dict(_GRPC_STATUSES)),
         Map(
-            why="what an error is called",
-            source=Expression("$status"),
-            variable="$error_message",
-            default=Literal(_OTHER),
-            entries=tuple((Literal(str(code)), Literal(text)) for code, text in _MESSAGES.items()),
-            options=("volatile",),
+            why="an error's name in gRPC, or what is wrong",
+            source=_STATUS,
+            variable="$grpc_error_name",
+            default=Expression("$error_message"),
+            entries=tuple((Literal(key), Literal(name)) for key, name in _GRPC_NAMES),
         ),
-        Map(
-            why="the format that the client accepts",
-            source=Expression("$http_accept"),
-            variable="$error_format",
-            default=Literal("json"),
-            entries=(),
-        ),
+        _for_grpc("$grpc_status", "$grpc_error"),
+        _for_grpc("$grpc_message", "$grpc_error_name"),
+    )
+
+
+def _for_grpc(variable: str, value: str) -> Map:
+    return Map(
+        why="where it is told to a client of gRPC",
+        source=Expression("$uri"),
+        variable=variable,
+        default=None,
+        entries=((Literal(f"{ERROR}grpc"), Expression(value)),),
+    )
+
+
+def _map(why: str, source: Expression, variable: str, default: str, entries: dict[str, str]) -> Map:
+    return Map(
+        why=why,
+        source=source,
+        variable=variable,
+        default=Literal(default),
+        entries=tuple((Literal(key), Literal(text)) for key, text in entries.items()),
     )

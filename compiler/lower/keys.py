@@ -39,7 +39,11 @@ def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
             source=Expression("$status"),
             variable=str(LOCATION_KEY),
             default=Expression(f"{ERROR}$error_format"),
-            entries=((Literal("000"), Expression(f"{key}$kong_path")),),
+            entries=(
+                # No status yet, be it in HTTP/0.9.
+                *((Literal(code), Expression(f"{key}$kong_path")) for code in ("000", "009")),
+                (Literal("~^30[1278]$"), Literal(f"{ERROR}none")),
+            ),
             options=("volatile",),
         )
     )

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower import grpc, websockets
+from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
 from compiler.lower.paths import ENCODED_PATH
-from compiler.lower.urls import passed_on, rewrites
-from compiler.model.layout import bundle_file, certificate_file, key_file
+from compiler.lower.upstream_tls import own_tls
+from compiler.lower.urls import as_it_came, passed_on, rewrites
 from compiler.model.nginx import If, Location, Simple, Source
 from compiler.model.plan import NoService, Proxied
+from compiler.model.protocols import GRPC, SECURE, WEBSOCKET
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Answer, Plan, TlsPolicy
+    from compiler.model.plan import Answer, Plan
 
-_SECURE = frozenset({"https", "grpcs", "wss"})
 _DEFAULT_TIMEOUT = 60_000
 _DEFAULT_RETRIES = 5
+_GRPC_UPSTREAM = Expression(GRPC_UPSTREAM)
+_SCHEMES = {"ws": "http", "wss": "https"}
+"""Websockets begin as requests of HTTP."""
 
 
 def lower_location(
@@ -34,9 +39,14 @@ def lower_location(
     *plain* tells whether requests may come without TLS, as far as the client is concerned.
     """
     remembered = _debug(answer, plan)
-    ifs = _https_only(answer, plan) if plain else ()
+    ifs = _refusals(answer, plan, plain=plain)
     if isinstance(answer, NoService):
         directives: tuple[Simple, ...] = (Simple("return", (503,)),)
+    elif answer.destination.speaks_grpc:
+        # What is injected into Kong's locations does not reach its one for gRPC.
+        remembered += (*_remembered(answer), Simple("set", (_GRPC_UPSTREAM, Literal("1"))))
+        ifs += (If(variable=ENCODED_PATH, directives=(Simple("return", (400,)),)),)
+        directives = _to_grpc(answer, plan)
     else:
         remembered += _remembered(answer)
         ifs += _encoded(answer)
@@ -56,7 +66,7 @@ def _with_injected(own: tuple[Simple, ...], injected: tuple[Simple, ...]) -> tup
     """Add what is injected; what the service itself says wins, as in Kong."""
     if not injected:
         return own
-    names = {directive.name for directive in own if directive.name.startswith("proxy_")}
+    names = {d.name for d in own if d.name.startswith("proxy_") or d.name == "default_type"}
     return (*own, *(directive for directive in injected if directive.name not in names))
 
 
@@ -64,7 +74,7 @@ def _comment(answer: Answer) -> str:
     if isinstance(answer, NoService):
         return f"route {answer.route.label} has no service"
     matched = answer.path if answer.regex is None else f"what matches {answer.regex}"
-    way = f", without {matched}" if answer.strips else ""
+    way = f", without {matched}" if answer.strips and not answer.destination.speaks_grpc else ""
     return f"route {answer.route.label} -> service {answer.service.label}{way}"
 
 
@@ -78,13 +88,20 @@ def _remembered(answer: Proxied) -> tuple[Simple, ...]:
     if answer.group is None:
         address = expression(answer.destination.peers[0].address)
         found.append(Simple("set", (Expression("$upstream_address"), address)))
+    if _is_websocket(answer):
+        found += websockets.remembered()
     return (*found, *captured(answer))
+
+
+def _is_websocket(answer: Proxied) -> bool:
+    return WEBSOCKET.issuperset(answer.route.protocols)
 
 
 def _target(answer: Proxied) -> str:
     """Return where requests go, as an expression."""
     name = "$upstream_address" if answer.group is None else expression(answer.group.name)
-    return f"{answer.destination.scheme}://{name}"
+    scheme = answer.destination.scheme
+    return f"{_SCHEMES.get(scheme, scheme)}://{name}"
 
 
 def _encoded(answer: Proxied) -> tuple[If, ...]:
@@ -97,9 +114,21 @@ def _encoded(answer: Proxied) -> tuple[If, ...]:
 def _directives(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
     return (
         *rewrites(answer, encoded=False),
-        *_tls(answer, plan.common_tls),
-        *_tuning(answer),
+        *own_tls(answer, plan),
+        *_tuning(answer, "proxy"),
+        *_buffering(answer),
+        *(websockets.untyped() if _is_websocket(answer) else ()),
         Simple("proxy_pass", (Expression(_target(answer)),)),
+    )
+
+
+def _to_grpc(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
+    """Return what passes a request on in gRPC, whose paths Kong never rewrites."""
+    return (
+        *as_it_came(),
+        *own_tls(answer, plan),
+        *_tuning(answer, "grpc"),
+        Simple("grpc_pass", (Expression(_target(answer)),)),
     )
 
 
@@ -116,12 +145,18 @@ def _debug(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     )
 
 
-def _https_only(answer: Answer, plan: Plan) -> tuple[If, ...]:
-    """Return what a plain request to an https route is told; nothing where plain HTTP is fine."""
-    if not _SECURE.issuperset(answer.route.protocols):
-        return ()
-    away = send_away(answer.route.https_redirect_status_code, plan)
-    return (If(variable="$needs_https", directives=away),)
+def _refusals(answer: Answer, plan: Plan, *, plain: bool) -> tuple[If, ...]:
+    """Return what requests are told that came in another protocol than the route's."""
+    protocols = answer.route.protocols
+    if GRPC.issuperset(protocols):
+        return grpc.refusals(wants_tls=plain and "grpc" not in protocols)
+    found: tuple[If, ...] = ()
+    if plain and SECURE.issuperset(protocols):
+        away = send_away(answer.route.https_redirect_status_code, plan)
+        found = (If(variable="$needs_https", directives=away),)
+    if isinstance(answer, Proxied) and _is_websocket(answer):
+        found += websockets.refusals()
+    return found
 
 
 def send_away(status: int, plan: Plan) -> tuple[Simple, ...]:
@@ -132,64 +167,25 @@ def send_away(status: int, plan: Plan) -> tuple[Simple, ...]:
     return (Simple("return", (status, Expression(f"https://{host}$request_uri"))),)
 
 
-def _tls(answer: Proxied, common: TlsPolicy | None) -> tuple[Simple, ...]:
-    """Return what differs from the TLS that all locations share."""
-    tls = answer.destination.tls
-    if tls is None or common is None:
-        return ()
-    found = [*_policy(tls.policy, common)]
-    if answer.client_names_upstream:
-        # Whatever name the client sends is verified: nothing of one name may serve another.
-        found.append(Simple("proxy_ssl_session_reuse", (False,)))
-    elif answer.route.preserve_host and answer.tls_name is not None:
-        found.append(Simple("proxy_ssl_name", (expression(answer.tls_name),)))
-    elif tls.name is not None and tls.name != answer.destination.host_header:
-        host = answer.destination.host_header.rpartition(":")[0] or answer.destination.host_header
-        if host.strip("[]") != tls.name.strip("[]"):
-            found.append(Simple("proxy_ssl_name", (expression(tls.name),)))
-    elif tls.name is None:
-        found.append(Simple("proxy_ssl_server_name", (False,)))
+def _tuning(answer: Proxied, prefix: str) -> tuple[Simple, ...]:
+    service = answer.service
+    found = []
+    for name, value in (
+        ("connect_timeout", service.connect_timeout),
+        ("send_timeout", service.write_timeout),
+        ("read_timeout", service.read_timeout),
+    ):
+        if value != _DEFAULT_TIMEOUT:
+            found.append(Simple(f"{prefix}_{name}", (Literal(f"{value}ms"),)))
+    if service.retries != _DEFAULT_RETRIES:
+        found.append(Simple(f"{prefix}_next_upstream_tries", (service.retries + 1,)))
     return tuple(found)
 
 
-def _policy(policy: TlsPolicy, common: TlsPolicy) -> list[Simple]:
+def _buffering(answer: Proxied) -> tuple[Simple, ...]:
     found = []
-    if policy.verify != common.verify:
-        found.append(Simple("proxy_ssl_verify", (policy.verify,)))
-    if policy.verify and policy.depth != common.depth:
-        found.append(Simple("proxy_ssl_verify_depth", (policy.depth,)))
-    if policy.trusted is not None and policy.trusted != common.trusted:
-        path = Literal(bundle_file(policy.trusted))
-        found.append(Simple("proxy_ssl_trusted_certificate", (path,)))
-    if policy.client is not None and policy.client != common.client:
-        found += client_certificate(policy)
-    return found
-
-
-def client_certificate(policy: TlsPolicy) -> list[Simple]:
-    """Return the directives that present a policy's client certificate."""
-    if policy.client is None:
-        return []
-    return [
-        Simple("proxy_ssl_certificate", (Literal(certificate_file(policy.client)),)),
-        Simple("proxy_ssl_certificate_key", (Literal(key_file(policy.client)),)),
-    ]
-
-
-def _tuning(answer: Proxied) -> tuple[Simple, ...]:
-    service, route = answer.service, answer.route
-    found = []
-    for name, value in (
-        ("proxy_connect_timeout", service.connect_timeout),
-        ("proxy_send_timeout", service.write_timeout),
-        ("proxy_read_timeout", service.read_timeout),
-    ):
-        if value != _DEFAULT_TIMEOUT:
-            found.append(Simple(name, (Literal(f"{value}ms"),)))
-    if service.retries != _DEFAULT_RETRIES:
-        found.append(Simple("proxy_next_upstream_tries", (service.retries + 1,)))
-    if not route.request_buffering:
+    if not answer.route.request_buffering:
         found.append(Simple("proxy_request_buffering", (False,)))
-    if not route.response_buffering:
+    if not answer.route.response_buffering:
         found.append(Simple("proxy_buffering", (False,)))
     return tuple(found)

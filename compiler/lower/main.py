@@ -8,7 +8,12 @@ from compiler.lower.certificates import lower_sni
 from compiler.lower.control import lower_control_servers
 from compiler.lower.keys import lower_key_maps
 from compiler.lower.paths import lower_path_maps
-from compiler.lower.requests import lower_maps, lower_proxy, lower_server_sections
+from compiler.lower.requests import (
+    lower_answer_maps,
+    lower_proxy,
+    lower_request_maps,
+    lower_server_sections,
+)
 from compiler.lower.servers import lower_proxy_server
 from compiler.lower.sizes import map_sizes, power
 from compiler.lower.stream import lower_stream
@@ -24,8 +29,17 @@ if TYPE_CHECKING:
     from compiler.model.plan import Plan
     from compiler.model.settings import Directive
 
-_REPEATABLE = frozenset({"add_header", "proxy_set_header", "set_real_ip_from"})
-"""Directives of ours that nginx takes several times in one block."""
+_UPSTREAM_HEADERS = frozenset(
+    f"{prefix}_{name}_header" for prefix in ("proxy", "grpc") for name in ("set", "pass", "hide")
+)
+_OWN_HEADERS = frozenset({"add_header", "error_page"})
+_REPEATABLE = _UPSTREAM_HEADERS | _OWN_HEADERS | {"set_real_ip_from"}
+"""Directives of ours that nginx takes several times in one block.
+
+A block that has one of its own inherits none: what is injected below ours goes beside ours.
+"""
+
+_UPSTREAM_TLS = ("proxy_ssl_", "grpc_ssl_")
 
 _LONG_VARIABLES = (Simple("variables_hash_bucket_size", (128,)),)
 """For names that do not fit into nginx's 64 bytes."""
@@ -37,8 +51,13 @@ TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 def lower(plan: Plan) -> Main:
     """Return the blocks for *plan*."""
     sni_maps = lower_sni(plan)
-    proxy_maps = lower_maps(plan)
-    own = (*_unrepeated(lower_server_sections(plan), plan, "proxy"), *_server_injected(plan))
+    answer_maps, proxy_maps = lower_answer_maps(plan), lower_request_maps(plan)
+    own = (
+        *_unrepeated(lower_server_sections(plan), plan, "proxy"),
+        *_server_injected(plan),
+        *_beside_ours(plan, ("location",), _OWN_HEADERS),
+        *_beside_ours(plan, ("http",), frozenset({"add_header"})),
+    )
     proxy_servers, dispatch_maps = lower_proxy_server(plan, own, _every_location(plan))
     routing_maps = (*lower_key_maps(plan), *dispatch_maps) if proxy_servers else ()
     path_maps = lower_path_maps(plan) if proxy_servers else ()
@@ -46,7 +65,9 @@ def lower(plan: Plan) -> Main:
     raw = plan.directives
     includes = []
     if proxy_servers:
-        includes += [Literal(f"conf/{name}.conf") for name in ("routing", "paths", "proxy")]
+        includes += [
+            Literal(f"conf/{name}.conf") for name in ("routing", "paths", "answers", "proxy")
+        ]
     if sni_maps and any(group.name == "proxy" and group.pairs for group in plan.listen.values()):
         includes.append(Literal("conf/certificates.conf"))
     injected = {d.name for d in raw.get("http", ())}
@@ -57,18 +78,24 @@ def lower(plan: Plan) -> Main:
         http=(
             _general(plan, injected),
             _tls(plan, injected),
-            *_sizes([*sni_maps, *proxy_maps, *routing_maps, *path_maps], names, injected),
+            *_sizes(
+                [*sni_maps, *answer_maps, *proxy_maps, *routing_maps, *path_maps], names, injected
+            ),
             *_injected(raw.get("http", ()), "nginx_http_* settings"),
-            *_injected(_upstream_tls(raw), "nginx_proxy_proxy_ssl_* settings"),
+            *_injected(_upstream_tls(raw), "nginx_proxy_*_ssl_* settings"),
         ),
         includes=tuple(includes),
         upstream_servers=lower_upstreams(plan),
         servers=servers,
         sni_maps=sni_maps,
+        answer_maps=answer_maps,
         proxy_maps=proxy_maps,
         routing_maps=routing_maps,
         path_maps=path_maps,
-        proxy=_unrepeated(lower_proxy(plan), plan, "http"),
+        proxy=(
+            *_unrepeated(lower_proxy(plan), plan, "http"),
+            *_beside_ours(plan, ("proxy", "location"), _UPSTREAM_HEADERS),
+        ),
         stream=lower_stream(plan),
     )
 
@@ -82,8 +109,17 @@ def _words(text: str) -> tuple[Literal, ...]:
 
 
 def _every_location(plan: Plan) -> tuple[Simple, ...]:
-    found = plan.directives.get("location", ())
-    return tuple(_raw(d) for d in found if not d.name.startswith("proxy_ssl_"))
+    return tuple(
+        _raw(d)
+        for d in plan.directives.get("location", ())
+        if not d.name.startswith(_UPSTREAM_TLS) and d.name not in _REPEATABLE
+    )
+
+
+def _beside_ours(plan: Plan, blocks: tuple[str, ...], names: frozenset[str]) -> tuple[Section, ...]:
+    """Return what is injected into *blocks* and would keep ours from being inherited there."""
+    found = [d for block in blocks for d in plan.directives.get(block, ()) if d.name in names]
+    return _injected(found, "injected elsewhere, and kept beside what is said here")
 
 
 def _injected(directives: Iterable[Directive], comment: str) -> tuple[Section, ...]:
@@ -126,7 +162,8 @@ def _tls(plan: Plan, injected: set[str]) -> Section:
     own: list[Simple] = []
     if plan.weak_ciphers:
         level = (Literal("CipherString"), Literal("DEFAULT:@SECLEVEL=0"))
-        own += [Simple(f"{prefix}ssl_conf_command", level) for prefix in ("", "proxy_")]
+        prefixes = ("", "proxy_", "grpc_") if plan.speaks_grpc else ("", "proxy_")
+        own += [Simple(f"{prefix}ssl_conf_command", level) for prefix in prefixes]
     if plan.ciphers is not None:
         own.append(Simple("ssl_ciphers", (Literal(plan.ciphers),)))
     if plan.dhparam is not None:
@@ -168,8 +205,8 @@ def _upstream_tls(raw: Mapping[str, tuple[Directive, ...]]) -> list[Directive]:
     They stand in http, so that one TLS context serves all locations that share them.
     """
     found: dict[str, Directive] = {}
-    for block in ("proxy", "location"):
-        found |= {d.name: d for d in raw.get(block, ()) if d.name.startswith("proxy_ssl_")}
+    for block, prefixes in (("proxy", _UPSTREAM_TLS), ("location", ("proxy_ssl_",))):
+        found |= {d.name: d for d in raw.get(block, ()) if d.name.startswith(prefixes)}
     return list(found.values())
 
 
@@ -177,7 +214,8 @@ def _server_injected(plan: Plan) -> tuple[Section, ...]:
     directives = [
         d
         for d in plan.directives.get("proxy", ())
-        if not d.name.startswith("proxy_ssl_")
+        if not d.name.startswith(_UPSTREAM_TLS)
+        and d.name not in _UPSTREAM_HEADERS
         and (plan.trusted_ips or not d.name.startswith("real_ip_"))
     ]
     return _injected(directives, "nginx_proxy_* settings")

@@ -60,7 +60,7 @@ def lower_proxy_server(
                     directives=(Simple("rewrite", (Literal("^"), LOCATION_KEY)),),
                 ),
             ),
-            locations=(*routed, *locations.of_targets(), *_elsewhere(plan), *error_locations()),
+            locations=(*routed, *locations.of_targets(), *_elsewhere(plan), *error_locations(plan)),
         ),
     ), locations.dispatcher.maps
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import default_certificates
-from compiler.lower.locations import client_certificate
 from compiler.lower.stream_maps import lower_tables
+from compiler.lower.upstream_tls import client_certificate
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import Map, Simple, Source, StreamServerBlock
 from compiler.model.stream import Closed, Forwarded

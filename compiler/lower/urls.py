@@ -53,6 +53,11 @@ def _unstripped(answer: Proxied, base: str, *, encoded: bool) -> tuple[Simple, .
     return _joined(base)
 
 
+def as_it_came() -> tuple[Simple, ...]:
+    """Return the rule against the location's key alone."""
+    return _AS_IT_IS
+
+
 def _literally(taken: str, base: str) -> Simple:
     """Put *base* in place of what *taken* matches, with at most one slash between."""
     dots = _DOTS if base.endswith("/") else r"\.{1,2}"

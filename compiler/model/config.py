@@ -34,7 +34,7 @@ class UpstreamTlsDefaults:
     """How upstreams are verified where a service says nothing.
 
     `because` names, for each of verify, depth and trusted, the setting that decided; `block` is
-    the one, in Kong's words, whose injected directives change that.
+    the one, in Kong's words, whose injected directives change that (`grpc`: those for gRPC).
     """
 
     verify: bool
@@ -43,6 +43,12 @@ class UpstreamTlsDefaults:
     client: KeyPair | None
     because: Mapping[str, Because] = field(compare=False)
     block: str = "proxy"
+
+    @property
+    def trusted_setting(self) -> str:
+        """Return the setting that names the certificate authorities."""
+        block, prefix = ("proxy", "grpc") if self.block == "grpc" else (self.block, "proxy")
+        return f"nginx_{block}_{prefix}_ssl_trusted_certificate"
 
 
 @value()
@@ -62,16 +68,24 @@ class Materials:
 
     `server` holds the default pairs of each listener group that has TLS (proxy, admin,
     admin_gui, status); a group whose pair is not set is missing and gets the generated pair.
-    Stream listeners have the proxy's. `stream` is to streams what `upstream` is to requests.
+    Stream listeners have the proxy's. `stream` is to streams, and `grpc_upstream` to
+    gRPC, what `upstream` is to requests.
     `certificates` and `cas` are keyed by entity id; broken ones are missing (and reported).
+    `templates` are the texts that `error_template_*` name, by format.
     """
 
     server: Mapping[str, tuple[KeyPair, ...]]
     certificates: Mapping[str, CertificatePairs]
     cas: Mapping[str, X509]
     upstream: UpstreamTlsDefaults
+    grpc_upstream: UpstreamTlsDefaults
     stream: UpstreamTlsDefaults
     dhparam: str | None = field(repr=False)
+    templates: Mapping[str, str]
+
+    def defaults_of(self, protocol: str) -> UpstreamTlsDefaults:
+        """Return the defaults for services of *protocol*: nginx has others for gRPC."""
+        return self.grpc_upstream if protocol == "grpcs" else self.upstream
 
 
 @value(kw_only=True)

@@ -153,6 +153,7 @@ class Main:
     upstream_servers: tuple[UpstreamBlock, ...]
     servers: tuple[Server, ...]
     sni_maps: tuple[Map, ...]
+    answer_maps: tuple[Map, ...]
     proxy_maps: tuple[Map, ...]
     routing_maps: tuple[Map, ...]
     path_maps: tuple[Map, ...]

@@ -6,11 +6,13 @@ from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from compiler.model.protocols import GRPC, WEBSOCKET
 from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from compiler.model.answers import ErrorTexts, Headers
     from compiler.model.balancing import Balancing, Capture, Health, Lookup
     from compiler.model.config import Because
     from compiler.model.entities import Certificate, Route, Service, Upstream
@@ -82,6 +84,11 @@ class Destination:
     balancing: Balancing
     health: Health
     fixed_peers: bool = True
+
+    @property
+    def speaks_grpc(self) -> bool:
+        """Tell whether requests go to it in gRPC."""
+        return self.scheme in GRPC
 
 
 @value(kw_only=True)
@@ -318,15 +325,6 @@ class Features:
 
 
 @value(kw_only=True)
-class Headers:
-    """What is added to requests and answers."""
-
-    debug: bool
-    request_id_to_client: bool
-    request_id_to_upstream: bool
-
-
-@value(kw_only=True)
 class Keepalive:
     """Idle connections to upstreams: how many per worker and group, requests and seconds each."""
 
@@ -352,6 +350,7 @@ class Plan:
     https_only: tuple[HttpsOnly, ...]
     groups: tuple[UpstreamGroup, ...]
     common_tls: TlsPolicy | None
+    common_grpc_tls: TlsPolicy | None
     resolvers: tuple[str, ...]
     lookup: Lookup
     directives: Mapping[str, tuple[Directive, ...]]
@@ -360,6 +359,7 @@ class Plan:
     weak_ciphers: bool
     session_cache_size: str
     headers: Headers
+    errors: ErrorTexts
     keepalive: Keepalive
     trusted_ips: tuple[str, ...]
     port_maps: tuple[tuple[str, str], ...]
@@ -373,3 +373,20 @@ class Plan:
     def answers(self) -> tuple[Answer, ...]:
         """Return every answer of every table."""
         return tuple(answer for table in self.tables for answer in table.answers)
+
+    @property
+    def speaks_grpc(self) -> bool:
+        """Tell whether any upstream is spoken to in gRPC."""
+        return any(isinstance(a, Proxied) and a.destination.speaks_grpc for a in self.answers)
+
+    @property
+    def has_grpc_routes(self) -> bool:
+        """Tell whether any route takes gRPC."""
+        return any(GRPC.issuperset(answer.route.protocols) for answer in self.answers)
+
+    @property
+    def has_websocket_routes(self) -> bool:
+        """Tell whether any route takes websocket handshakes alone."""
+        return any(
+            isinstance(a, Proxied) and WEBSOCKET.issuperset(a.route.protocols) for a in self.answers
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from compiler.catalog import plan_rules, tls_rules, upstream_rules
 from compiler.model.entities import Upstream
 from compiler.model.plan import Destination, Peer, UpstreamTls
+from compiler.model.protocols import OVER_TLS
 from compiler.plan.balancing import plan_balancing
 from compiler.plan.health import plan_health
 from compiler.plan.names import asks_for_srv, srv_problem
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from compiler.model.plan import Features
     from compiler.model.x509 import Bundle
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443, "ws": 80, "wss": 443}
 
 
 class DestinationPlanner:
@@ -170,7 +171,7 @@ class DestinationPlanner:
         return service.host, names[0] if len(names) == 1 else None
 
     def _names_differ(self, service: Service, upstream: Upstream, names: list[str]) -> None:
-        matters = service.protocol == "https" and len(names) > 1
+        matters = service.protocol in OVER_TLS and len(names) > 1
         verified = matters and self._verifies(service)
         if verified or (matters and not all(is_address(name) for name in names)):
             self._report.add(
@@ -194,13 +195,13 @@ class DestinationPlanner:
 
     def _verifies(self, service: Service) -> bool:
         if service.tls_verify is None:
-            return self._config.materials.upstream.verify
+            return self._config.materials.defaults_of(service.protocol).verify
         return service.tls_verify
 
     def _tls(
         self, service: Service, upstream: Upstream | None, name: str | None
     ) -> UpstreamTls | None:
-        if service.protocol != "https":
+        if service.protocol not in OVER_TLS:
             return None
         policy, because = plan_policy(
             service, upstream, self._config.materials, self._bundles, self._report

@@ -9,15 +9,12 @@ from compiler.model.place import Default
 if TYPE_CHECKING:
     from compiler.model.settings import Directive, Settings
 
+_POLICY = ("verify", "verify_depth", "trusted_certificate", "name", "server_name")
 COMPILED = frozenset(
     {
-        "proxy_ssl_verify",
-        "proxy_ssl_verify_depth",
-        "proxy_ssl_trusted_certificate",
         "ssl_dhparam",
-        "proxy_ssl_name",
-        "proxy_ssl_server_name",
         "merge_slashes",
+        *(f"{prefix}_ssl_{part}" for prefix in ("proxy", "grpc") for part in _POLICY),
     }
 )
 """Directives whose meaning is in the plan: the upstream's TLS policy, the name it is known by, and
@@ -36,16 +33,23 @@ def plan_directives(settings: Settings, target: str) -> dict[str, tuple[Directiv
         block: tuple(
             d
             for d in directives
-            if _is_written(d, target)
+            if _is_written(block, d, target)
             and not (block in _STREAM_BLOCKS and d.name in _COMPILED_IN_STREAMS)
         )
         for block, directives in settings.directives.items()
     }
 
 
-def _is_written(directive: Directive, target: str) -> bool:
+def _is_without_effect(block: str, name: str) -> bool:
+    """Tell whether Kong's locations have directives of this name, which hide the injected one."""
+    if name == "proxy_set_header":
+        return block in {"http", "proxy"}
+    return name == "grpc_set_header"
+
+
+def _is_written(block: str, directive: Directive, target: str) -> bool:
     name = directive.name
-    if name in COMPILED:
+    if name in COMPILED or _is_without_effect(block, name):
         return False
     if target == "nginx" and (name.startswith(("lua_", "wasm_")) or "_lua_" in name):
         return False

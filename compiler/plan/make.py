@@ -8,10 +8,11 @@ from compiler.catalog import plan_rules as rules
 from compiler.catalog import tls_rules
 from compiler.model.balancing import Lookup
 from compiler.model.place import Default, place_of
-from compiler.model.plan import Headers, Keepalive, ListenGroup, Plan
+from compiler.model.plan import Keepalive, ListenGroup, Plan
 from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
+from compiler.plan.headers import plan_errors, plan_headers
 from compiler.plan.names import plan_lookup
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
@@ -67,11 +68,15 @@ def make_plan(
         report=report,
     )
     stream = _plan_stream(config, features, inputs, self_signed, report)
-    headers = _headers(settings)
+    headers = plan_headers(settings, report)
     # A trusted peer may have been asked over HTTPS; debug headers name the route.
     alike = not settings.items("trusted_ips") and not headers.debug
     report_cost(tables, features, inputs.nginx_version, report)
-    _report_policy_cas(config, config.materials.upstream, destinations.values(), report)
+    for defaults, reached in (
+        (config.materials.upstream, [d for d in destinations.values() if not d.speaks_grpc]),
+        (config.materials.grpc_upstream, [d for d in destinations.values() if d.speaks_grpc]),
+    ):
+        _report_policy_cas(config, defaults, reached, report)
     streams = () if stream is None else stream.destinations
     _report_policy_cas(config, config.materials.stream, streams, report)
     named = [d for d in (*destinations.values(), *streams) if any(peer.resolve for peer in d.peers)]
@@ -85,7 +90,8 @@ def make_plan(
         tables=tables,
         https_only=https_only_tables(tables) if alike else (),
         groups=groups,
-        common_tls=plan_common_policy(tables, config.materials.upstream),
+        common_tls=plan_common_policy(tables, config.materials.upstream, grpc=False),
+        common_grpc_tls=plan_common_policy(tables, config.materials.grpc_upstream, grpc=True),
         resolvers=plan_resolvers(settings, named, inputs, report),
         lookup=lookup,
         directives=plan_directives(settings, inputs.target),
@@ -94,6 +100,7 @@ def make_plan(
         weak_ciphers=settings.text("ssl_cipher_suite") == "old",
         session_cache_size=settings.text("ssl_session_cache_size") or "10m",
         headers=headers,
+        errors=plan_errors(settings, config.materials.templates),
         keepalive=_keepalive(settings, len(groups)),
         trusted_ips=settings.items("trusted_ips"),
         port_maps=_port_maps(settings),
@@ -193,24 +200,14 @@ def _report_policy_cas(
         place_of(origin),
         source=", ".join(shown),
         origin=origin,
-        block=defaults.block,
-    )
-
-
-def _headers(settings: Settings) -> Headers:
-    to_client = {item.lower() for item in settings.items("headers")}
-    to_upstream = {item.lower() for item in settings.items("headers_upstream")}
-    return Headers(
-        debug=settings.flag("allow_debug_header"),
-        request_id_to_client="x-kong-request-id" in to_client,
-        request_id_to_upstream="x-kong-request-id" in to_upstream,
+        setting=defaults.trusted_setting,
     )
 
 
 def _port_maps(settings: Settings) -> tuple[tuple[str, str], ...]:
     """Return the ports of listeners with those that clients connect to."""
     pairs = (item.partition(":") for item in settings.items("port_maps"))
-    return tuple(sorted((port.strip(), outer.strip()) for port, _, outer in pairs))
+    return tuple(sorted((port.strip(), outer.strip()) for outer, _, port in pairs))
 
 
 def _keepalive(settings: Settings, groups: int) -> Keepalive:

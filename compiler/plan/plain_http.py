@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.model.plan import HttpsOnly
+from compiler.model.protocols import SECURE
 from compiler.plan.hosts import EVERY_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from compiler.model.plan import HostTable
-
-SECURE = frozenset({"https", "grpcs", "wss"})
-"""Protocols that a plain request is sent away from."""
 
 
 def https_only_tables(tables: Sequence[HostTable]) -> tuple[HttpsOnly, ...]:

@@ -33,7 +33,7 @@ def plan_policy(
 
     *bundles* keeps each set of CA ids' bundle, so that services that name the same share one.
     """
-    defaults = materials.upstream
+    defaults = materials.defaults_of(service.protocol)
     reasons: Reasons = {}
 
     verify, depth = defaults.verify, defaults.depth
@@ -48,7 +48,7 @@ def plan_policy(
         depth = service.tls_verify_depth
         own = _written(service.source, owner, "tls_verify_depth")
         reasons["depth"] = (own, *reasons["depth"])
-    trusted, reasons["trusted"] = _trusted(service, materials, bundles)
+    trusted, reasons["trusted"] = _trusted(service, materials, defaults, bundles)
     client, reasons["client"] = _client(service, upstream, materials)
     policy = TlsPolicy(
         verify=verify, depth=depth, trusted=trusted if verify else None, client=client
@@ -58,12 +58,15 @@ def plan_policy(
 
 
 def _trusted(
-    service: Service, materials: Materials, bundles: dict[tuple[str, ...], Bundle]
+    service: Service,
+    materials: Materials,
+    defaults: UpstreamTlsDefaults,
+    bundles: dict[tuple[str, ...], Bundle],
 ) -> tuple[Bundle | None, tuple[Because, ...]]:
-    fallback = materials.upstream.because["trusted"]
+    fallback = defaults.because["trusted"]
     ids = tuple(sorted(set(service.ca_certificates or ()) & materials.cas.keys()))
     if not ids:
-        return materials.upstream.trusted, (fallback,)
+        return defaults.trusted, (fallback,)
     if ids not in bundles:
         bundles[ids] = Bundle(certificates=tuple(materials.cas[identifier] for identifier in ids))
     own = _written(service.source, f"services.{service.label}", "ca_certificates")
@@ -114,7 +117,7 @@ def _check(
                 place,
                 entity=service.ref,
                 service=service.label,
-                block=defaults.block,
+                setting=defaults.trusted_setting,
             )
     if service.ca_certificates and not policy.verify:
         report.add(

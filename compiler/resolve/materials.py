@@ -8,6 +8,7 @@ from compiler.catalog import tls_rules as rules
 from compiler.model.config import CertificatePairs, Materials
 from compiler.model.place import place_of
 from compiler.model.secret import Secret
+from compiler.resolve.error_templates import resolve_templates
 from compiler.resolve.pem import (
     PemError,
     as_pem,
@@ -37,6 +38,9 @@ SERVER_PAIRS = {
     "status": ("status_ssl_cert", "status_ssl_cert_key"),
 }
 """The properties that hold the default pairs of each listener group."""
+
+_HTTPS = frozenset({"https", "wss"})
+_GRPCS = frozenset({"grpcs"})
 
 PREDEFINED_DH_GROUPS = frozenset(f"ffdhe{bits}" for bits in (2048, 3072, 4096, 6144, 8192))
 
@@ -73,9 +77,11 @@ def resolve_materials(
         server=_server_pairs(settings, loader),
         certificates=_entity_pairs(entities.certificates, matches or {}, report),
         cas=_entity_cas(entities.ca_certificates, report),
-        upstream=defaults("proxy", "https" in protocols),
+        upstream=defaults("proxy", not protocols.isdisjoint(("https", "wss"))),
+        grpc_upstream=defaults("grpc", "grpcs" in protocols),
         stream=defaults("sproxy", not protocols.isdisjoint(("tls", "tls_passthrough"))),
         dhparam=loader.dhparam(),
+        templates=resolve_templates(settings, files, report),
     )
 
 

@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from compiler.model.settings import Directive, Settings
     from compiler.model.x509 import X509, KeyPair
 
-BLOCKS = {"proxy": ("location", "proxy", "http"), "sproxy": ("sproxy", "stream")}
-"""The blocks whose injected directives reach requests, or streams, innermost first."""
+BLOCKS = {
+    "proxy": ("location", "proxy", "http"),
+    "grpc": ("proxy", "http"),
+    "sproxy": ("sproxy", "stream"),
+}
+"""The blocks whose injected directives reach requests, gRPC or streams, innermost first.
+
+Kong's location for gRPC is one of its own, into which nothing is injected.
+"""
 
 POLICY = "tls_certificate_verify"
 
@@ -36,10 +43,11 @@ def resolve_upstream_defaults(
     needed: bool,
     report: Report,
 ) -> UpstreamTlsDefaults:
-    """Work out what the injected `proxy_ssl_*` directives and tls_certificate_verify ask for.
+    """Work out what the injected `*_ssl_*` directives and tls_certificate_verify ask for.
 
-    *block* is the proxy's server, or that of streams, which injected directives of the other do
-    not reach. *needed* tells whether any service speaks TLS: else the machine's CAs are no input.
+    *block* is the proxy's server, that of streams, or `grpc` for requests in gRPC: directives that
+    are injected into one do not reach the others. *needed* tells whether any service speaks TLS:
+    else the machine's CAs are no input.
     """
     resolver = _Resolver(settings, files, system_ca, block=block, needed=needed, report=report)
     verify, verify_because = resolver.verify()
@@ -66,6 +74,7 @@ class _Resolver:
         needed: bool,
         report: Report,
     ) -> None:
+        self._prefix = "grpc" if block == "grpc" else "proxy"
         self._settings = settings
         self._block = block
         self._files = files
@@ -75,11 +84,11 @@ class _Resolver:
 
     def verify(self) -> tuple[bool, Because]:
         """Return whether upstreams are verified by default, and why."""
-        found = self._directive("proxy_ssl_verify")
+        found = self._directive("ssl_verify")
         if found is None:
             if self._settings.flag(POLICY):
                 return True, Because(POLICY, self._settings.origin(POLICY))
-            return False, Because("nginx's default: proxy_ssl_verify off")
+            return False, Because(f"nginx's default: {self._prefix}_ssl_verify off")
         block, directive = found
         if directive.value not in ("on", "off"):
             self._invalid(block, directive, "on or off")
@@ -87,12 +96,17 @@ class _Resolver:
 
     def depth(self) -> tuple[int, Because]:
         """Return how many intermediates are allowed by default, and why."""
-        found = self._directive("proxy_ssl_verify_depth")
-        if found is None and has_deeper_chains(self._settings.kong_version):
+        found = self._directive("ssl_verify_depth")
+        if (
+            found is None
+            and self._block != "grpc"
+            and has_deeper_chains(self._settings.kong_version)
+        ):
             name = f"nginx_{self._block}_proxy_ssl_verify_depth"
             return int(DEEPER_CHAIN), Because(name, Default())
         if found is None:
-            return _NGINX_DEPTH, Because(f"nginx's default: proxy_ssl_verify_depth {_NGINX_DEPTH}")
+            default = f"{self._prefix}_ssl_verify_depth {_NGINX_DEPTH}"
+            return _NGINX_DEPTH, Because(f"nginx's default: {default}")
         block, directive = found
         if not directive.value.isdecimal():
             self._invalid(block, directive, "a whole number")
@@ -101,7 +115,7 @@ class _Resolver:
 
     def trusted(self, *, verify: bool) -> tuple[Bundle | None, Because]:
         """Return the certificate authorities that are trusted by default, and why."""
-        found = self._directive("proxy_ssl_trusted_certificate")
+        found = self._directive("ssl_trusted_certificate")
         if found is not None:
             block, directive = found
             name = f"nginx_{block}_{directive.name}"
@@ -147,7 +161,7 @@ class _Resolver:
 
     def _directive(self, name: str) -> tuple[str, Directive] | None:
         for block in BLOCKS[self._block]:
-            directive = self._settings.directive(block, name)
+            directive = self._settings.directive(block, f"{self._prefix}_{name}")
             if directive is not None:
                 return block, directive
         return None

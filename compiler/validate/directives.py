@@ -41,6 +41,8 @@ def check_directives(settings: Settings, report: Report) -> None:
 
 def _left_out(block: str, name: str, settings: Settings) -> str | None:
     """Say why a directive that somebody injected is not written, None when it is."""
+    if (block in {"http", "proxy"} and name == "proxy_set_header") or name == "grpc_set_header":
+        return "Kong's locations have headers of their own, so that it has no effect there either"
     if block in _STREAM_BLOCKS and not settings.listeners.get("stream"):
         return "stream_listen is off"
     if block in _STREAM_BLOCKS and name in _DECIDED_BY_SERVICES:

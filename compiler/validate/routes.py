@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from compiler.catalog import answer_rules
 from compiler.catalog import plan_rules as rules
 from compiler.model.document import SequenceNode
+from compiler.model.protocols import GRPC, OVER_TLS
 from compiler.model.stream import STREAM_PROTOCOLS
 from compiler.validate.upstreams import check_upstreams
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route, Service
     from compiler.model.place import Place
+    from compiler.model.settings import Listener
 
-_HTTP = frozenset({"http", "https"})
 _KEPT = re.compile(r"%(?:2[1467-9A-CF]|3[ABD]|40|5[BD])", re.IGNORECASE)
 """Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape."""
 
@@ -41,24 +43,25 @@ def check_routes(config: Config, report: Report) -> None:
 def _check_route(route: Route, config: Config, report: Report) -> None:
     if not STREAM_PROTOCOLS.isdisjoint(route.protocols):
         return  # validate/stream.py looks at it
-    for protocol in route.protocols:
-        if protocol not in _HTTP:
-            report.add(
-                rules.ROUTE_PROTOCOL,
-                route.source.place("protocols"),
-                entity=route.ref,
-                route=route.label,
-                protocol=protocol,
-            )
     for index, path in enumerate(route.paths):
         _check_path(route, path, index, report)
-    listeners = config.settings.listeners.get("proxy", ())
-    if route.protocols == ("https",) and listeners and not any(x.ssl for x in listeners):
+    _check_listeners(route, config.settings.listeners.get("proxy", ()), report)
+
+
+def _check_listeners(route: Route, listeners: tuple[Listener, ...], report: Report) -> None:
+    """Report a route that no listener can take requests for."""
+    missing = []
+    if OVER_TLS.issuperset(route.protocols) and not any(x.ssl for x in listeners):
+        missing.append(rules.HTTPS_NOT_SERVED)
+    if GRPC.issuperset(route.protocols) and not any(x.http2 for x in listeners):
+        missing.append(answer_rules.GRPC_NOT_SERVED)
+    for rule in missing if listeners else ():
         report.add(
-            rules.HTTPS_NOT_SERVED,
+            rule,
             route.source.place("protocols"),
             entity=route.ref,
             route=route.label,
+            protocol=" or ".join(sorted(route.protocols)),
         )
 
 
@@ -88,14 +91,6 @@ def _check_path(route: Route, path: str, index: int, report: Report) -> None:
 
 
 def _check_service(service: Service, report: Report) -> None:
-    if service.protocol not in _HTTP | STREAM_PROTOCOLS:
-        report.add(
-            rules.SERVICE_PROTOCOL,
-            service.source.place("protocol"),
-            entity=service.ref,
-            service=service.label,
-            protocol=service.protocol,
-        )
     path = service.path or ""
     found = _KEPT.search(path)
     what = found.group(0) if found else "a question mark" if "?" in path else None

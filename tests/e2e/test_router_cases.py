@@ -226,7 +226,7 @@ def served(
             f"127.0.0.1:{real}{' ssl' if scheme == 'https' else ''}"
             for (scheme, _), real in listeners.items()
         )
-        maps = ", ".join(f"{real}:{port}" for (_, port), real in listeners.items())
+        maps = ", ".join(f"{port}:{real}" for (_, port), real in listeners.items())
         # Kong's router was asked for routes of disabled services, too.
         services = [{**service, "enabled": True} for service in case["services"]]
         outcome = compile_texts(

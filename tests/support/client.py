@@ -89,7 +89,11 @@ class Response:
 
     def header(self, wanted: str) -> str | None:
         """Give the first header of a name, whatever its case."""
-        return next((v for name, v in self.headers if name.lower() == wanted.lower()), None)
+        return next(iter(self.values(wanted)), None)
+
+    def values(self, wanted: str) -> list[str]:
+        """Give all headers of a name, whatever its case."""
+        return [value for name, value in self.headers if name.lower() == wanted.lower()]
 
 
 def client_context(

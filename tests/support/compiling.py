@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import BytecodeCache
 
 from compiler.catalog import (
+    answer_rules,
     document_rules,
     entity_rules,
     plan_rules,
@@ -71,6 +72,7 @@ tree.environment = _environment
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 CATALOGS = (
+    answer_rules,
     read_rules,
     document_rules,
     settings_rules,
