@@ -7,13 +7,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from compiler.lower.paths import KONG_PATH
-from compiler.model.nginx import Map
+from compiler.model.nginx import Map, Source
 from compiler.model.plan import NoService
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from compiler.model.entities import Route
     from compiler.model.plan import (
         Answer,
         Choice,
@@ -83,6 +84,7 @@ class Dispatcher:
                 (Literal(key), expression(target))
                 for key, (_, target) in zip(keys, entries, strict=True)
             ),
+            sources=tuple(route_source(choice.answer.route) for choice, _ in entries),
         )
 
     def _compared(self, conditions: list[Conditions]) -> tuple[str, list[str]]:
@@ -133,6 +135,11 @@ class Dispatcher:
             entries=tuple((Literal(entry), Literal("1")) for entry in entries),
         )
         return variable
+
+
+def route_source(route: Route) -> Source:
+    """Return what lines that a route brings come from."""
+    return Source("route", route.id, route.name, route.source)
 
 
 def target_name(answer: Answer) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.lower.balancing import captured
+from compiler.lower.dispatch import route_source
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.urls import passed_on, rewrites
 from compiler.model.layout import bundle_file, certificate_file, key_file
-from compiler.model.nginx import If, Location, Simple, Source
+from compiler.model.nginx import If, Location, Simple
 from compiler.model.plan import NoService, Proxied
 from compiler.model.words import Expression, Literal, expression
 
@@ -42,7 +43,7 @@ def lower_location(
         remembered=remembered,
         ifs=ifs,
         directives=directives,
-        source=Source("route", answer.route.id, answer.route.name, answer.route.source),
+        source=route_source(answer.route),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from support import engines
 from support.compiling import compile_texts
 
@@ -41,3 +42,34 @@ def test_hundreds_of_routes_at_one_path(engine: Engine, workdir: Path) -> None:
         for n in range(300)
     ]
     assert said_by_nginx(compiled(engine, *routes), engine, workdir) == ""
+
+
+LONG = {
+    "header values": {"headers": {"x-v": [f"value-number-{n:06}" for n in range(300)]}},
+    "a header value": {"headers": {"x-v": ["\\" * 2500]}},
+    "many headers": {"headers": {f"x-very-long-name-{n:03}": ["a"] for n in range(250)}},
+    "methods": {"methods": [f"M{chr(65 + n // 26)}{chr(65 + n % 26) * 10}" for n in range(400)]},
+    "server names": {"protocols": ["https"], "snis": [f"n{n}.example.com" for n in range(400)]},
+    "a regular expression that grows": {"paths": [f"~/(?i){'a' * 1500}"]},
+    "a path that grows": {"paths": [f"/{'é' * 700}"]},
+    "a host": {"hosts": [".".join(["a" * 60] * 90)]},
+    "a name": {"name": "r" * 5000, "methods": ["GET"]},
+}
+
+
+@pytest.mark.parametrize("what", LONG)
+def test_words_that_nginx_cannot_read_are_refused(what: str) -> None:
+    route = {"name": "r", "paths": ["/x"], **LONG[what]}
+    found = compiled(engines.find("embedded"), route)
+    assert found.codes & {"K362"}, found.diagnostics
+    assert found.compiled is None
+
+
+def test_the_longest_words_are_read(engine: Engine, workdir: Path) -> None:
+    routes = [
+        {"name": f"r{n}", "paths": [f"/{n}"], "headers": {"x-v": ["x" * n]}}
+        for n in range(4020, 4080)
+    ]
+    taken = [route for route in routes if compiled(engine, route).compiled is not None]
+    assert 0 < len(taken) < len(routes)
+    assert said_by_nginx(compiled(engine, *taken[-3:]), engine, workdir) == ""
