@@ -85,8 +85,9 @@ def compile_inputs(
     material = emit_material(plan)
     if aside is not None:
         aside.material_known(config, material)
-    tree = emit(lower(plan), material)
-    check_written(tree, report)
+    main = lower(plan)
+    tree = emit(main, material)
+    check_written(main, tree, plan.features, report)
     return None if _failed(report) else Compiled(config, plan, tree)
 
 

@@ -178,6 +178,16 @@ VALUE_TOO_LONG = Rule(
     message="{what} takes up to {length} bytes as nginx reads it, and 4095 is its limit for a word",
     hint="shorten it",
 )
+LOCATION_TOO_LONG = Rule(
+    code="K373",
+    name="location-too-long-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "the location {location} has a name of {length} bytes; before nginx 1.23.4 only the first "
+        "255 of a name count, and the wrong requests would be taken"
+    ),
+    hint="use nginx 1.23.4 or newer, or a shorter path or host",
+)
 HTTPS_NOT_SERVED = Rule(
     code="K363",
     name="https-route-not-served",
@@ -234,7 +244,7 @@ RULES = (
     ROUTE_PROTOCOL, SERVICE_PROTOCOL, SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS,
-    PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
+    PROXY_OFF, VALUE_TOO_LONG, LOCATION_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
     DIRECTIVE_IGNORED,
 )  # fmt: skip

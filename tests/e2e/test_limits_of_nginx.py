@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support import engines
 from support.compiling import compile_texts
+from support.gateway import gateway
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 CONF = {"proxy_listen": "127.0.0.1:8000, 127.0.0.1:8443 ssl"}
 
 
-def compiled(engine: Engine, *routes: dict[str, Any], path: str | None = None) -> Outcome:
-    service = {"name": "s", "url": "http://192.0.2.1", "routes": list(routes)}
-    if path is not None:
-        service["path"] = path
-    entities = {"_format_version": "3.0", "services": [service]}
-    return compile_texts(entities, CONF, nginx_version=engine.version[:3])
+def entities(*routes: dict[str, Any]) -> dict[str, Any]:
+    """Return a gateway whose routes have no service: they answer 503."""
+    return {"_format_version": "3.0", "routes": list(routes)}
+
+
+def compiled(engine: Engine, *routes: dict[str, Any]) -> Outcome:
+    return compile_texts(entities(*routes), CONF, nginx_version=engine.version[:3])
 
 
 def said_by_nginx(outcome: Outcome, engine: Engine, tree: Path) -> str:
@@ -73,3 +75,23 @@ def test_the_longest_words_are_read(engine: Engine, workdir: Path) -> None:
     taken = [route for route in routes if compiled(engine, route).compiled is not None]
     assert 0 < len(taken) < len(routes)
     assert said_by_nginx(compiled(engine, *taken[-3:]), engine, workdir) == ""
+
+
+@pytest.mark.parametrize("name", ["*", "h.example.com"])
+def test_long_paths_hold_nothing_else_or_are_refused(
+    engine: Engine, workdir: Path, name: str
+) -> None:
+    longest = 255 - len(name)
+    hosts = {} if name == "*" else {"hosts": [name]}
+    for length in (longest, longest + 1, 600):
+        routes = [{"name": "long", "paths": ["/" + "a" * (length - 1)], **hosts}]
+        outcome = compiled(engine, *routes)
+        if length > longest and engine.version < (1, 23, 4):
+            assert "K373" in outcome.codes
+            continue
+        assert outcome.compiled is not None, outcome.diagnostics
+        files = {"kong.yml": entities(*routes)}
+        with gateway(engine, workdir / str(length), files) as found:
+            for asked in (max(length - 256, 1), length // 2, length - 1):
+                assert found.get(name, "/" + "a" * (asked - 1)).status == 404
+            assert found.get(name, "/" + "a" * (length - 1)).status == 503
