@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from compiler.model.place import Place
 
 _HTTP = frozenset({"http", "https"})
-_KEPT = re.compile(r"%(?:2[1467-9A-CF]|3[ABD]|40|5[BD])", re.IGNORECASE)
-"""Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape."""
+_KEPT = re.compile(r"%(?:00|2[1467-9A-CF]|3[ABDF]|40|5[BD])", re.IGNORECASE)
+"""Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape.
+
+A decoded `?` would begin the query; a NUL cannot be written at all.
+"""
 
 _WORD_LIMIT = 4095
 

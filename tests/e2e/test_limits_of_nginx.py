@@ -95,3 +95,12 @@ def test_long_paths_hold_nothing_else_or_are_refused(
             for asked in (max(length - 256, 1), length // 2, length - 1):
                 assert found.get(name, "/" + "a" * (asked - 1)).status == 404
             assert found.get(name, "/" + "a" * (length - 1)).status == 503
+
+
+@pytest.mark.parametrize("escape", ["%00", "%3F", "%3f", "%2F"])
+def test_service_paths_that_nginx_would_send_as_something_else(escape: str) -> None:
+    service = {"name": "s", "host": "192.0.2.1", "path": f"/a{escape}b"}
+    found = compile_texts(
+        {"_format_version": "3.0", "services": [{**service, "routes": [{"paths": ["/x"]}]}]}, CONF
+    )
+    assert "K348" in found.codes
