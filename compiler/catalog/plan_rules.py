@@ -26,7 +26,7 @@ ROUTE_PATH = Rule(
     code="K372",
     name="route-path-not-compiled",
     severity=Severity.ERROR,
-    message="route {route}: the path {path} holds a NUL, which nginx cannot",
+    message="route {route}: {what} holds a NUL, which nginx cannot",
     hint="remove it: no client can ask for it",
 )
 ROUTE_REGEX = Rule(

@@ -148,7 +148,9 @@ def target_name(answer: Answer) -> str:
     if isinstance(answer, NoService):
         return route.label
     name = route.label
-    if len(route.paths) > 1:
+    if len(route.paths) > 1 or (
+        route.expression is not None and (answer.strips or answer.captures)
+    ):
         name += f".{_digest(answer.path or '', answer.regex or '')}"
     if answer.tls_name is not None and route.preserve_host:
         name += f"@{answer.tls_name}"

@@ -55,6 +55,11 @@ def _check_route(route: Route, config: Config, report: Report) -> None:
             )
     for index, path in enumerate(route.paths):
         _check_path(route, path, index, report)
+    if "\0" in (route.expression or ""):
+        _report_nul(route, "the expression", route.source.place("expression"), report)
+    for name, values in route.headers.items():
+        if any("\0" in value for value in values):
+            _report_nul(route, f"a value of {name}", route.source.place("headers"), report)
     listeners = config.settings.listeners.get("proxy", ())
     if route.protocols == ("https",) and listeners and not any(x.ssl for x in listeners):
         report.add(
@@ -63,6 +68,10 @@ def _check_route(route: Route, config: Config, report: Report) -> None:
             entity=route.ref,
             route=route.label,
         )
+
+
+def _report_nul(route: Route, what: str, place: Place, report: Report) -> None:
+    report.add(rules.ROUTE_PATH, place, entity=route.ref, route=route.label, what=what)
 
 
 def _item(route: Route, field: str, index: int) -> Place:
@@ -75,13 +84,7 @@ def _item(route: Route, field: str, index: int) -> Place:
 
 def _check_path(route: Route, path: str, index: int, report: Report) -> None:
     if "\0" in path:
-        report.add(
-            rules.ROUTE_PATH,
-            _item(route, "paths", index),
-            entity=route.ref,
-            route=route.label,
-            path=path[:200],
-        )
+        _report_nul(route, f"the path {path[:200]}", _item(route, "paths", index), report)
     # Twice: each character may need a backslash where the path is stripped.
     length = 2 * len(path.encode("utf-8", "surrogateescape"))
     if length > _WORD_LIMIT - 100:
