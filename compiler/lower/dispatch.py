@@ -37,6 +37,7 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self.targets: dict[str, Answer] = {}
+        self._owners: dict[str, tuple[str, ...]] = {}
         self._maps: dict[str, Map] = {}
         self._tests: dict[str, Map] = {}
 
@@ -54,12 +55,15 @@ class Dispatcher:
         entries = [(choice, self._target(choice.answer)) for choice in node.choices]
         if entries[-1][0].conditions.always_hold:
             otherwise = expression(entries.pop()[1])
-        variable = f"$route_at_{_digest(table.key, node.path, '=' if node.exact else '')}"
+        variable = self._name("$route_at_", table.key, node.path, "=" if node.exact else "")
         self._maps[variable] = self._map(table, node, variable, entries, otherwise)
         return Expression(variable)
 
     def _target(self, answer: Answer) -> str:
-        key = f"{ROUTE}{target_name(answer)}"
+        name, parts = target_name(answer)
+        key = f"{ROUTE}{name}"
+        if self._owners.setdefault(key, parts) != parts:
+            key = f"{key}.{_digest(*parts, length=64)}"
         self.targets.setdefault(key, answer)
         return key
 
@@ -125,8 +129,15 @@ class Dispatcher:
     def _path_test(self, regex: str) -> str:
         return self._test("the path", str(KONG_PATH), (f"~^{regex}",))
 
+    def _name(self, kind: str, *parts: str) -> str:
+        """Return a name that is that of *parts* alone."""
+        short = f"{kind}{_digest(*parts)}"
+        if self._owners.setdefault(short, parts) == parts:
+            return short
+        return f"{kind}{_digest(*parts, length=64)}"
+
     def _test(self, what: str, source: str, entries: tuple[str, ...]) -> str:
-        variable = f"$matches_{_digest(source, *entries)}"
+        variable = self._name("$matches_", source, *entries)
         self._tests[variable] = Map(
             why=f"whether {what} matches a regular expression",
             source=Expression(source),
@@ -142,19 +153,23 @@ def route_source(route: Route) -> Source:
     return Source("route", route.id, route.name, route.source)
 
 
-def target_name(answer: Answer) -> str:
-    """Return a name for the location of *answer*: of its route and what else makes it different."""
+def target_name(answer: Answer) -> tuple[str, tuple[str, ...]]:
+    """Return a name for the location of *answer*, and what makes it different from others."""
     route = answer.route
-    if isinstance(answer, NoService):
-        return route.label
     name = route.label
+    parts = [route.id]
+    if isinstance(answer, NoService):
+        return name, tuple(parts)
     if len(route.paths) > 1 or (
         route.expression is not None and (answer.strips or answer.captures)
     ):
-        name += f".{_digest(answer.path or '', answer.regex or '')}"
+        matched = (answer.path or "", answer.regex or "")
+        name += f".{_digest(*matched)}"
+        parts += matched
     if answer.tls_name is not None and route.preserve_host:
         name += f"@{answer.tls_name}"
-    return name
+        parts.append(answer.tls_name)
+    return name, tuple(parts)
 
 
 def _kinds(conditions: Conditions) -> Iterator[str]:
@@ -201,5 +216,5 @@ def _names(names: tuple[NameTest, ...]) -> str:
     return f"(?i:{'|'.join(parts)})"
 
 
-def _digest(*parts: str) -> str:
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+def _digest(*parts: str, length: int = 8) -> str:
+    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:length]

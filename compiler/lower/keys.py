@@ -39,7 +39,10 @@ def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
             source=Expression("$status"),
             variable=str(LOCATION_KEY),
             default=Expression(f"{ERROR}$error_format"),
-            entries=((Literal("000"), Expression(f"{key}$kong_path")),),
+            # 009: an answer without a head, to a request without a version (HTTP/0.9).
+            entries=tuple(
+                (Literal(status), Expression(f"{key}$kong_path")) for status in ("000", "009")
+            ),
             options=("volatile",),
         )
     )
@@ -85,7 +88,7 @@ def _asked_port(plan: Plan) -> Map:
         source=Expression("$http_host"),
         variable="$asked_port",
         default=other,
-        entries=((Literal(r"~:(?<host_port>\d+)$"), Expression("$host_port")),),
+        entries=((Literal(r"~:0*(?<host_port>\d+)$"), Expression("$host_port")),),
     )
 
 
