@@ -24,6 +24,7 @@ from compiler.validate.plugins import check_plugins, check_uncompiled
 from compiler.validate.routes import check_routes
 from compiler.validate.stream import check_streams
 from compiler.validate.tls_policy import check_tls_policy
+from compiler.validate.written import check_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,7 +85,10 @@ def compile_inputs(
     material = emit_material(plan)
     if aside is not None:
         aside.material_known(config, material)
-    return Compiled(config, plan, emit(lower(plan), material))
+    main = lower(plan)
+    tree = emit(main, material)
+    check_written(main, tree, plan.features, report)
+    return None if _failed(report) else Compiled(config, plan, tree)
 
 
 def plan_config(

@@ -183,6 +183,28 @@ def test_a_directory_of_entities_is_merged() -> None:
     assert call("check", "-c", "kong.conf", "--no-env", "-e", "entities").exit_code == 0
 
 
+def test_what_a_directory_lacks_is_not_passed_over() -> None:
+    Path("entities").mkdir()
+    Path("entities/a.yml").write_text(YML)
+    Path("entities/b.yml").symlink_to("gone.yml")
+    done = call("check", "-c", "kong.conf", "--no-env", "-e", "entities")
+    assert done.exit_code == 2
+    assert "entities/b.yml" in done.output
+
+
+def test_a_directory_that_goes_away_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("entities/deeper").mkdir(parents=True)
+    scan = os.scandir
+
+    def gone(path: Any) -> Any:
+        if str(path).endswith("deeper"):
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert call("check", "-c", "kong.conf", "--no-env", "-e", "entities").exit_code == 2
+
+
 def test_stdout_prints_nginx_conf_alone() -> None:
     call("render", "-o", "out", *INPUTS)
     Path("kong.conf").write_text(QUIET + "allow_debug_header = yes\n")

@@ -26,7 +26,7 @@ ROUTE_PATH = Rule(
     code="K372",
     name="route-path-not-compiled",
     severity=Severity.ERROR,
-    message="route {route}: the path {path} holds a NUL, which nginx cannot",
+    message="route {route}: {what} holds a NUL, which nginx cannot",
     hint="remove it: no client can ask for it",
 )
 ROUTE_REGEX = Rule(
@@ -174,6 +174,16 @@ VALUE_TOO_LONG = Rule(
     message="{what} takes up to {length} bytes as nginx reads it, and 4095 is its limit for a word",
     hint="shorten it",
 )
+LOCATION_TOO_LONG = Rule(
+    code="K373",
+    name="location-too-long-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "the location {location} has a name of {length} bytes; before nginx 1.23.4 only the first "
+        "255 of a name count, and the wrong requests would be taken"
+    ),
+    hint="use nginx 1.23.4 or newer, or a shorter path or host",
+)
 HTTPS_NOT_SERVED = Rule(
     code="K363",
     name="https-route-not-served",
@@ -231,7 +241,7 @@ RULES = (
     SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS, TOO_MANY_CHOICES,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS,
-    PROXY_OFF, VALUE_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
+    PROXY_OFF, VALUE_TOO_LONG, LOCATION_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
     DIRECTIVE_IGNORED,
 )  # fmt: skip

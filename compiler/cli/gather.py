@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from compiler.cli.engine import find_stream_module, find_version
 from compiler.cli.failures import UsageError
@@ -18,7 +18,7 @@ from compiler.read.files import DiskFiles
 from compiler.resolve.versions import NEWEST_VERSION, parse_kong_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from compiler.model.diagnostic import Report
 
@@ -87,10 +87,23 @@ def reason(error: Exception) -> str:
 def _entities(files: DiskFiles, given: str) -> list[SourceText]:
     if given == "-" or not Path(given).is_dir():
         return [_source(files, given)]
-    found = sorted(str(p) for p in Path(given).rglob("*") if p.suffix in SUFFIXES and p.is_file())
+    found = sorted(_below(given))
     if not found:
         raise UsageError(f"{given} holds no file that ends in {', '.join(SUFFIXES)}")
     return [_source(files, path) for path in found]
+
+
+def _below(folder: str) -> Iterator[str]:
+    """Yield the files of entities below *folder*; what cannot be read is not passed over."""
+
+    def fail(error: OSError) -> NoReturn:
+        raise UsageError(f"cannot read {error.filename}: {reason(error)}") from error
+
+    for parent, _, names in os.walk(folder, onerror=fail):
+        for path in (Path(parent, name) for name in names):
+            # A link to nothing is read, too, so that it is complained about.
+            if path.suffix in SUFFIXES and (path.is_file() or not path.exists()):
+                yield str(path)
 
 
 def _environment(options: Options, files: DiskFiles, report: Report) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ _IS_BARE = re.compile(r"[A-Za-z0-9_./:@%+,=~*^|?&!<>$()\[\]-]+\Z").match
 _NAME = re.compile(r"\$?[a-z0-9_]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _READ_AS_ESCAPE = re.compile(r"""\\(?=[\\"'trn\t\r\n]|\Z)""")
+_LONGEST_COMMENT = 900
 _NAMED = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -132,7 +133,12 @@ def rows(found: Map, marker: Marker) -> Spelt:
 
 
 def comment(text: str) -> Spelt:
-    """Spell a comment: nothing in it can end its line."""
+    """Spell a comment: nothing in it can end its line, and nginx can read it.
+
+    nginx wants a comment to fit into its buffer of 4096 bytes as if it were a word.
+    """
+    if len(text) > _LONGEST_COMMENT:
+        text = f"{text[:_LONGEST_COMMENT]}…"
     return Spelt(_CONTROL.sub("?", text))
 
 

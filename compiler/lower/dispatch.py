@@ -7,13 +7,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from compiler.lower.paths import KONG_PATH
-from compiler.model.nginx import Map, Simple
+from compiler.model.nginx import Map, Simple, Source
 from compiler.model.plan import NoService
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from compiler.model.entities import Route
     from compiler.model.plan import (
         Answer,
         Choice,
@@ -34,6 +35,7 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self.targets: dict[str, Answer] = {}
+        self._owners: dict[str, tuple[str, ...]] = {}
         self._maps: dict[str, Map] = {}
         self._tests: dict[str, Map] = {}
 
@@ -67,15 +69,17 @@ class Dispatcher:
 
     def target(self, answer: Answer) -> str:
         """Return the key of the location that gives *answer*."""
-        key = f"{ROUTE}{target_name(answer)}"
+        name, parts = target_name(answer)
+        key = f"{ROUTE}{name}"
+        if self._owners.setdefault(key, parts) != parts:
+            key = f"{key}.{_digest(*parts, length=64)}"
         self.targets.setdefault(key, answer)
         return key
 
     def _map(self, conditions: list[Conditions]) -> Map:
         source, rows = self._compared(conditions)
         by = ", ".join(dict.fromkeys(word for c in conditions for word in _kinds(c)))
-        digest = _digest(source, *(f"{key}\n{index}" for key, index in rows.items()))
-        variable = f"$decided_{digest}"
+        variable = self._name("$decided_", source, *(f"{key}\n{i}" for key, i in rows.items()))
         self._maps[variable] = Map(
             why=f"decided by {by}",
             source=Expression(source),
@@ -130,8 +134,15 @@ class Dispatcher:
     def _path_test(self, regex: str) -> str:
         return self._test("the path", str(KONG_PATH), (f"~^{regex}",))
 
+    def _name(self, kind: str, *parts: str) -> str:
+        """Return a name that is that of *parts* alone."""
+        short = f"{kind}{_digest(*parts)}"
+        if self._owners.setdefault(short, parts) == parts:
+            return short
+        return f"{kind}{_digest(*parts, length=64)}"
+
     def _test(self, what: str, source: str, entries: tuple[str, ...]) -> str:
-        variable = f"$matches_{_digest(source, *entries)}"
+        variable = self._name("$matches_", source, *entries)
         self._tests[variable] = Map(
             why=f"whether {what} matches a regular expression",
             source=Expression(source),
@@ -160,17 +171,28 @@ def _choice(index: int) -> str:
     return f"$choice_{index + 1}"
 
 
-def target_name(answer: Answer) -> str:
-    """Return a name for the location of *answer*: of its route and what else makes it different."""
+def route_source(route: Route) -> Source:
+    """Return what lines that a route brings come from."""
+    return Source("route", route.id, route.name, route.source)
+
+
+def target_name(answer: Answer) -> tuple[str, tuple[str, ...]]:
+    """Return a name for the location of *answer*, and what makes it different from others."""
     route = answer.route
-    if isinstance(answer, NoService):
-        return route.label
     name = route.label
-    if len(route.paths) > 1:
-        name += f".{_digest(answer.path or '', answer.regex or '')}"
+    parts = [route.id]
+    if isinstance(answer, NoService):
+        return name, tuple(parts)
+    if len(route.paths) > 1 or (
+        route.expression is not None and (answer.strips or answer.captures)
+    ):
+        matched = (answer.path or "", answer.regex or "")
+        name += f".{_digest(*matched)}"
+        parts += matched
     if answer.tls_name is not None and route.preserve_host:
         name += f"@{answer.tls_name}"
-    return name
+        parts.append(answer.tls_name)
+    return name, tuple(parts)
 
 
 def _kinds(conditions: Conditions) -> Iterator[str]:
@@ -217,5 +239,5 @@ def _names(names: tuple[NameTest, ...]) -> str:
     return f"(?i:{'|'.join(parts)})"
 
 
-def _digest(*parts: str) -> str:
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+def _digest(*parts: str, length: int = 8) -> str:
+    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:length]

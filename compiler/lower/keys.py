@@ -89,7 +89,7 @@ def _asked_port(plan: Plan) -> Map:
         source=Expression("$http_host"),
         variable="$asked_port",
         default=other,
-        entries=((Literal(r"~:(?<host_port>\d+)$"), Expression("$host_port")),),
+        entries=((Literal(r"~:0*(?<host_port>\d+)$"), Expression("$host_port")),),
     )
 
 

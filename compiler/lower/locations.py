@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from compiler.lower import grpc, websockets
 from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
+from compiler.lower.dispatch import route_source
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.upstream_tls import own_tls
 from compiler.lower.urls import as_it_came, passed_on, rewrites
-from compiler.model.nginx import If, Location, Simple, Source
+from compiler.model.nginx import If, Location, Simple
 from compiler.model.plan import NoService, Proxied
 from compiler.model.protocols import GRPC, SECURE, WEBSOCKET
 from compiler.model.words import Expression, Literal, expression
@@ -58,7 +59,7 @@ def lower_location(
         remembered=remembered,
         ifs=ifs,
         directives=directives,
-        source=Source("route", answer.route.id, answer.route.name, answer.route.source),
+        source=route_source(answer.route),
     )
 
 

@@ -322,6 +322,7 @@ class Features:
     upstream_tls13_by_default: bool
     keepalive_by_default: bool
     lookup_without_ipv4: bool
+    long_locations: bool
 
 
 @value(kw_only=True)

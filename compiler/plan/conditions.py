@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from compiler.catalog import plan_rules as rules
 from compiler.model.balancing import Capture
 from compiler.model.plan import Conditions, HeaderTest, NameTest
+from compiler.plan.pcre_text import pcre_problem, without_names
 from compiler.plan.regex_prefix import has_alternatives, split_alternatives
 from compiler.router.regex_groups import group_number
 from compiler.router.regex_nodes import UnsupportedRegexError
@@ -69,6 +70,7 @@ class ConditionPlanner:
         if len(parts) == 1 or not candidate.route.strip_path:
             return Stripped(regex)
         if candidate.flavor == "traditional":
+            parts = [without_names(part) for part in parts]
             return Stripped(f"(?!{'|'.join(parts[:-1])})(?:{parts[-1]})", may_keep=True)
         widths = set(path_widths(candidate.regex))
         width = widths.pop() if len(widths) == 1 else None
@@ -82,8 +84,12 @@ class ConditionPlanner:
         wanted = [found.name for found in balancing.inputs if found.kind == "uri_capture"]
         if not wanted or candidate.regex is None:
             return ()
-        numbers = {name: group_number(candidate.regex, name) for name in wanted}
-        regex = path_to_pcre(candidate.regex)
+        try:
+            numbers = {name: group_number(candidate.regex, name) for name in wanted}
+            regex = path_to_pcre(candidate.regex)
+        except UnsupportedRegexError as error:
+            self._refuse(candidate, "paths", candidate.regex, str(error))
+            return ()
         return tuple(Capture(name, regex, n) for name, n in numbers.items() if n is not None)
 
     def _translated(self, candidate: Candidate) -> Conditions:
@@ -110,13 +116,13 @@ class ConditionPlanner:
         )
 
     def _path(self, candidate: Candidate, regex: str) -> str:
-        if candidate.flavor == "traditional":
-            return f"(?:{regex})" if has_alternatives(regex) else regex
-        return self._pcre(regex, candidate, "paths")
+        found = self._pcre(regex, candidate, "paths")
+        grouped = candidate.flavor == "traditional" and has_alternatives(regex)
+        return f"(?:{found})" if grouped else found
 
     def _pcre(self, regex: str, candidate: Candidate, field: str) -> str:
         if candidate.flavor == "traditional":
-            return _never_upper(regex) if field == "headers" else regex
+            return self._traditional(regex, candidate, field)
         route = candidate.route
         try:
             if not is_exact(path_pattern(regex) if field == "paths" else regex):
@@ -133,6 +139,14 @@ class ConditionPlanner:
         except UnsupportedRegexError as error:
             self._refuse(candidate, field, regex, str(error))
             return regex
+
+    def _traditional(self, regex: str, candidate: Candidate, field: str) -> str:
+        is_path = field == "paths"
+        problem = pcre_problem(regex, strips=is_path and candidate.route.strip_path)
+        if problem is not None:
+            self._refuse(candidate, field, regex, problem)
+        plain = without_names(regex)
+        return plain if is_path else _never_upper(plain)
 
     def _refuse(self, candidate: Candidate, field: str, regex: str, reason: str) -> None:
         route = candidate.route

@@ -105,7 +105,7 @@ def make_plan(
         trusted_ips=settings.items("trusted_ips"),
         port_maps=_port_maps(settings),
         checks_utf8=flavor != "traditional"
-        and any(r.paths for r in config.entities.routes.values()),
+        and any(_compares_paths(r) for r in config.entities.routes.values()),
         ports_by_scheme=flavor == "traditional",
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
@@ -115,6 +115,10 @@ def make_plan(
 
 def _request_routes(config: Config) -> list[Route]:
     return [route for route in config.entities.routes.values() if not is_stream(route.protocols)]
+
+
+def _compares_paths(route: Route) -> bool:
+    return bool(route.paths) or "http.path" in (route.expression or "")
 
 
 def _plan_stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import Flavor
 
+_LABEL = "[0-9a-z_-]+"
+_HOSTS = {
+    "exact": re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\]"),
+    "suffix": re.compile(rf"(?:\.{_LABEL})+"),
+    "prefix": re.compile(rf"(?:{_LABEL}\.)+"),
+}
 LOCATION_LIMIT = 200_000
 """Locations beyond which nginx would need several gigabytes (about 20 KB each, and a reload)."""
 
@@ -75,11 +82,10 @@ def _candidates(routes: Iterable[Route], flavor: Flavor, report: Report) -> list
         except ExpressionError as error:
             _refuse(route, f"cannot be compiled: {error}", report)
             continue
-        for way in ways:
-            problem = _undecidable(way)
-            if problem is not None:
-                _refuse(route, problem, report)
-                break
+        problem = next(filter(None, map(_undecidable, ways)), None)
+        if problem is not None:
+            _refuse(route, problem, report)
+            continue
         if flavor == "traditional" and route.snis:
             report.add(
                 rules.ROUTE_SNIS_PLAINTEXT,
@@ -99,6 +105,14 @@ def _undecidable(candidate: Candidate) -> str | None:
         ends = {"suffix": host.text[:1], "prefix": host.text[-1:]}.get(host.kind, ".")
         if ends != ".":
             return f"compares a part of a label of http.host ({host.text}), which is not compiled"
+        # Anything else could be a pattern, or the name of something of ours.
+        if candidate.route.expression is not None and not _HOSTS[host.kind].fullmatch(host.text):
+            return f"compares http.host with {host.text!r}, which is no name of a host"
+    if candidate.path and not candidate.path.startswith("/"):
+        return f"compares http.path with {candidate.path!r}, which no path begins with"
+    for header in candidate.headers:
+        if "." in header.name:
+            return f"compares the header {header.name}, whose name has a dot"
     return None
 
 

@@ -17,4 +17,5 @@ def features_of(version: Version) -> Features:
         upstream_tls13_by_default=version >= (1, 23, 4),
         keepalive_by_default=version >= (1, 29, 7),
         lookup_without_ipv4=version >= (1, 23, 1),
+        long_locations=version >= (1, 23, 4),
     )

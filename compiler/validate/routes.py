@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from compiler.model.place import Place
     from compiler.model.settings import Listener
 
-_KEPT = re.compile(r"%(?:2[1467-9A-CF]|3[ABD]|40|5[BD])", re.IGNORECASE)
-"""Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape."""
+_KEPT = re.compile(r"%(?:00|2[1467-9A-CF]|3[ABDF]|40|5[BD])", re.IGNORECASE)
+"""Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape.
+
+A decoded `?` would begin the query; a NUL cannot be written at all.
+"""
 
 _WORD_LIMIT = 4095
 
@@ -45,6 +48,11 @@ def _check_route(route: Route, config: Config, report: Report) -> None:
         return  # validate/stream.py looks at it
     for index, path in enumerate(route.paths):
         _check_path(route, path, index, report)
+    if "\0" in (route.expression or ""):
+        _report_nul(route, "the expression", route.source.place("expression"), report)
+    for name, values in route.headers.items():
+        if any("\0" in value for value in values):
+            _report_nul(route, f"a value of {name}", route.source.place("headers"), report)
     _check_listeners(route, config.settings.listeners.get("proxy", ()), report)
 
 
@@ -65,6 +73,10 @@ def _check_listeners(route: Route, listeners: tuple[Listener, ...], report: Repo
         )
 
 
+def _report_nul(route: Route, what: str, place: Place, report: Report) -> None:
+    report.add(rules.ROUTE_PATH, place, entity=route.ref, route=route.label, what=what)
+
+
 def _item(route: Route, field: str, index: int) -> Place:
     """Return where an item of a list field is written."""
     written = route.source.get(field)
@@ -75,13 +87,7 @@ def _item(route: Route, field: str, index: int) -> Place:
 
 def _check_path(route: Route, path: str, index: int, report: Report) -> None:
     if "\0" in path:
-        report.add(
-            rules.ROUTE_PATH,
-            _item(route, "paths", index),
-            entity=route.ref,
-            route=route.label,
-            path=path[:200],
-        )
+        _report_nul(route, f"the path {path[:200]}", _item(route, "paths", index), report)
     # Twice: each character may need a backslash where the path is stripped.
     length = 2 * len(path.encode("utf-8", "surrogateescape"))
     if length > _WORD_LIMIT - 100:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -506,3 +507,23 @@ def test_weights_of_targets(engine: Engine, workdir: Path) -> None:
         with gateway(engine, workdir, files) as served:
             seen = Counter(served.get("a.test").json()["upstream"] for _ in range(40))
     assert seen == {"heavy": 30, "light": 10}
+
+
+def test_odd_requests_find_their_host(engine: Engine, workdir: Path) -> None:
+    routes = [
+        route("plain", id=SMALL, hosts=["a.test"]),
+        route("port", id=LARGE, hosts=["a.test:81"]),
+        route("rest", paths=["/"]),
+    ]
+    files = {
+        "kong.conf": "allow_debug_header = on\n",
+        "kong.yml": {"_format_version": "3.0", "routes": routes},
+    }
+    with gateway(engine, workdir, files) as found:
+        for host, name in (("a.test:81", "port"), ("a.test:081", "port"), ("a.test:8", "plain")):
+            answer = found.get(host, tls=False, headers={"Kong-Debug": "1"})
+            assert answer.header("Kong-Route-Name") == name, host
+        with socket.create_connection(("127.0.0.1", found.http_port), timeout=5) as client:
+            client.sendall(b"GET /\r\n")
+            told = client.recv(4096)
+    assert b"no Service found" in told
