@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.catalog import tls_rules
@@ -16,7 +16,7 @@ from compiler.plan.headers import plan_errors, plan_headers
 from compiler.plan.names import plan_lookup
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
-from compiler.plan.routing import plan_tables
+from compiler.plan.routing import flavor_of, plan_tables, request_candidates
 from compiler.plan.scale import LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.stream import plan_stream
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from compiler.model.settings import Settings
     from compiler.model.stream import StreamPlan
     from compiler.model.x509 import KeyPair
-    from compiler.router.patterns import Flavor
 
 HTTP_GROUPS = ("proxy", "admin", "admin_gui", "status")
 _LOGS = tuple(f"{group}_{kind}_log" for group in HTTP_GROUPS for kind in ("access", "error"))
@@ -58,12 +57,11 @@ def make_plan(
     features = features_of(inputs.nginx_version)
     listen = _listen_groups(config, self_signed)
     destinations = _destinations(config, features, inputs, report)
-    flavor = cast("Flavor", settings.text("router_flavor") or "traditional_compatible")
+    flavor = flavor_of(settings)
     tables, groups = plan_tables(
-        _request_routes(config),
+        request_candidates(config, report),
         config.entities.services,
         destinations,
-        flavor=flavor,
         tls_listener=any(x.ssl for x in settings.listeners.get("proxy", ())),
         report=report,
     )

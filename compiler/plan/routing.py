@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.plan import Choice, HostTable, NoService, PathNode, Proxied
@@ -18,9 +18,11 @@ from compiler.router.priority import is_stream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route, Service
     from compiler.model.plan import Answer, Destination, UpstreamGroup
+    from compiler.model.settings import Settings
     from compiler.plan.hosts import HostClass
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import Flavor
@@ -39,17 +41,18 @@ CHOICE_LIMIT = 1_000_000
 
 
 def plan_tables(
-    routes: Iterable[Route],
+    ways: Iterable[Candidate],
     services: Mapping[str, Service],
     destinations: Mapping[str, Destination],
     *,
-    flavor: Flavor,
     tls_listener: bool,
     report: Report,
 ) -> tuple[tuple[HostTable, ...], tuple[UpstreamGroup, ...]]:
-    """Return what answers under each host, and the upstream groups that this needs."""
-    served = [route for route in routes if _is_served(route, services)]
-    classes = host_classes(_candidates(served, flavor, report))
+    """Return what answers under each host, and the upstream groups that this needs.
+
+    *ways* are those to match the routes, best first.
+    """
+    classes = host_classes(ways)
     if not _bounded(classes, report):
         return (), ()
     planner = _Planner(services, destinations, tls_listener=tls_listener, report=report)
@@ -64,6 +67,18 @@ def plan_tables(
                 report.add(rules.TOO_MANY_CHOICES, None, table=found.key, limit=CHOICE_LIMIT)
                 return (), ()
     return tuple(tables), planner.groups.all()
+
+
+def flavor_of(settings: Settings) -> Flavor:
+    """Return by which rules requests are routed."""
+    return cast("Flavor", settings.text("router_flavor") or "traditional_compatible")
+
+
+def request_candidates(config: Config, report: Report) -> list[Candidate]:
+    """Return the ways to match the routes that requests are served by, best first."""
+    entities = config.entities
+    served = [r for r in entities.routes.values() if _is_served(r, entities.services)]
+    return _candidates(served, flavor_of(config.settings), report)
 
 
 def _is_served(route: Route, services: Mapping[str, Service]) -> bool:

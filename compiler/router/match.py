@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from compiler.router.candidates import Candidate
-    from compiler.router.patterns import HeaderCondition, HostPattern, SniPattern
+    from compiler.router.patterns import Flavor, HeaderCondition, HostPattern, SniPattern
     from compiler.router.request import Request
 
 
@@ -32,7 +32,7 @@ class Match:
 
 def match(candidates: Sequence[Candidate], request: Request) -> Match | None:
     """Return the first match among *candidates* (best first), or None."""
-    if _is_unreadable(candidates, request):
+    if is_unreadable(candidates, request):
         return None
     if candidates and candidates[0].flavor == "traditional":
         candidates = traditional.reachable(candidates, request, CHECKS)
@@ -95,11 +95,13 @@ def _matches_method(candidate: Candidate, request: Request) -> bool:
 
 
 def _matches_headers(candidate: Candidate, request: Request) -> bool:
-    traditional = candidate.flavor == "traditional"
-    return all(_header_matches(h, request, traditional) for h in candidate.headers)
+    flavor = candidate.flavor
+    return all(header_matches(condition, request, flavor) for condition in candidate.headers)
 
 
-def _header_matches(condition: HeaderCondition, request: Request, traditional: bool) -> bool:  # noqa: FBT001
+def header_matches(condition: HeaderCondition, request: Request, flavor: Flavor) -> bool:
+    """Whether the header of *request* is what *condition* wants."""
+    traditional = flavor == "traditional"
     values = request.header(condition.name)
     if not condition.case_matters:
         values = tuple(map(ascii_lower if traditional else str.lower, values))
@@ -160,7 +162,7 @@ CHECKS = {
 """Whether a candidate's conditions of each kind hold."""
 
 
-def _is_unreadable(candidates: Iterable[Candidate], request: Request) -> bool:
+def is_unreadable(candidates: Iterable[Candidate], request: Request) -> bool:
     """Whether the router refuses the request: a value that it has to compare is no UTF-8."""
     compared: set[str | None] = set()
     for candidate in candidates:
