@@ -50,7 +50,6 @@ LONG = {
     "header values": {"headers": {"x-v": [f"value-number-{n:06}" for n in range(300)]}},
     "a header value": {"headers": {"x-v": ["\\" * 2500]}},
     "many headers": {"headers": {f"x-very-long-name-{n:03}": ["a"] for n in range(250)}},
-    "methods": {"methods": [f"M{chr(65 + n // 26)}{chr(65 + n % 26) * 10}" for n in range(400)]},
     "server names": {"protocols": ["https"], "snis": [f"n{n}.example.com" for n in range(400)]},
     "a regular expression that grows": {"paths": [f"~/(?i){'a' * 1500}"]},
     "a path that grows": {"paths": [f"/{'é' * 700}"]},
