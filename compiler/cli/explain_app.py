@@ -64,3 +64,43 @@ def service(  # noqa: PLR0913
     from compiler.cli.explain import explain_service_tls
 
     run_command(debug, explain_service_tls, input_options(locals()), name, output_format)
+
+
+@explain.command()
+def request(  # noqa: PLR0913
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="As GET or POST")],
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="http:// or https://; sent just as it is written")
+    ],
+    *,
+    headers: Annotated[
+        list[str] | None,
+        typer.Option("-H", "--header", metavar="'K: V'", help="A header; repeatable"),
+    ] = None,
+    server_name: Annotated[
+        str | None,
+        typer.Option("--sni", metavar="NAME", help="[default: the URL's host; '' is none]"),
+    ] = None,
+    client_ip: Annotated[
+        str | None, typer.Option("--client-ip", metavar="IP", help="Who connects to the gateway")
+    ] = None,
+    output_format: o.Format = "text",
+    conf: o.Conf = None,
+    entities: o.Entities = None,
+    env_file: o.EnvFile = None,
+    no_env: o.NoEnv = False,
+    system_ca: o.SystemCa = None,
+    resolv_conf: o.ResolvConf = None,
+    kong_version: o.KongVersion = None,
+    target: o.Target = "nginx",
+    nginx_version: o.NginxVersion = None,
+    nginx: o.Nginx = None,
+    allow_uncompiled: o.AllowUncompiled = None,
+    names_at_start: o.NamesAtStart = False,
+    debug: o.Debug = False,
+) -> None:
+    """Say which route, service and upstream answer a request."""
+    from compiler.cli.explain_request import Asked, explain_request_answer
+
+    asked = Asked(method, url, headers or (), server_name, client_ip)
+    run_command(debug, explain_request_answer, input_options(locals()), asked, output_format)

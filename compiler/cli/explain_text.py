@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from compiler.explain.sni import SniAnswer
     from compiler.model.config import Config
     from compiler.model.document import MappingNode
-    from compiler.model.plan import Peer, UpstreamTls
+    from compiler.model.plan import Peer
     from compiler.model.x509 import X509
 
 _LOOKED_UP = {
@@ -55,9 +55,9 @@ def _served(answer: SniAnswer, config: Config) -> list[str]:
         leaf = pair.leaf
         lines.append(f"  {leaf.key_type:<4} sha256:{leaf.sha256}, until {leaf.not_after:%Y-%m-%d}")
     if answer.certificate is not None and answer.sni is not None:
-        at = _at(answer.certificate.source, "cert")
+        at = written_at(answer.certificate.source, "cert")
         lines.append(f"  from certificate {answer.certificate.id} ({at})")
-        lines.append(f"  for SNI {answer.sni.name} ({_at(answer.sni.source, 'name')})")
+        lines.append(f"  for SNI {answer.sni.name} ({written_at(answer.sni.source, 'name')})")
     elif answer.pairs:
         lines.append(f"  from ssl_cert ({config.settings.origin('ssl_cert')})")
     else:
@@ -89,15 +89,11 @@ def _tried(answer: SniAnswer) -> list[str]:
 def service_lines(answer: ServiceAnswer) -> list[str]:
     """Return where requests go, with which TLS, and why."""
     service, destination = answer.service, answer.destination
-    at = _at(service.source, "name")
+    at = written_at(service.source, "name")
     lines = [f"service {service.label} ({at}){'' if service.enabled else ', disabled'}"]
     routes = _listed([route.label for route in answer.routes])
     lines.append(f"  routes: {routes or 'none, so no request reaches it'}")
-    peers = [_peer(peer) for peer in destination.peers]
-    lines.append(f"  sends to: {destination.scheme}://{_listed(peers) or service.host}")
-    if destination.upstream is not None:
-        at = _at(destination.upstream.source, "name")
-        lines.append(f"  upstream: {destination.upstream.name} ({at})")
+    lines += peer_lines(answer)
     streams = service.protocol in STREAM_PROTOCOLS
     if not streams:
         lines.append(f"  Host: {destination.host_header}")
@@ -105,12 +101,25 @@ def service_lines(answer: ServiceAnswer) -> list[str]:
         renamed = _listed([route.label for route in answer.renaming])
         instead = "server name, if any," if streams else "Host"
         lines.append(f"  the client's {instead} instead of that (preserve_host): {renamed}")
-    if destination.tls is None:
-        return [*lines, "  TLS: none"]
-    return [*lines, "  TLS:", *_tls_lines(destination.tls, answer)]
+    return [*lines, *tls_lines(answer)]
 
 
-def _tls_lines(tls: UpstreamTls, answer: ServiceAnswer) -> list[str]:
+def peer_lines(answer: ServiceAnswer) -> list[str]:
+    """Return where a service sends what reaches it."""
+    destination = answer.destination
+    peers = _listed([_peer(peer) for peer in destination.peers])
+    lines = [f"  sends to: {destination.scheme}://{peers or answer.service.host}"]
+    if destination.upstream is not None:
+        at = written_at(destination.upstream.source, "name")
+        lines.append(f"  upstream: {destination.upstream.name} ({at})")
+    return lines
+
+
+def tls_lines(answer: ServiceAnswer) -> list[str]:
+    """Return with which TLS a service's upstream is reached, and what decided it."""
+    tls = answer.destination.tls
+    if tls is None:
+        return ["  TLS: none"]
     policy = tls.policy
     trusted = () if policy.trusted is None else policy.trusted.certificates
     values = {
@@ -124,8 +133,11 @@ def _tls_lines(tls: UpstreamTls, answer: ServiceAnswer) -> list[str]:
     if not policy.verify:
         values["trusted_certificates"] = "not used"
     return [
-        f"    {key.replace('_', ' ')}: {value}{_reasons(answer, key)}"
-        for key, value in values.items()
+        "  TLS:",
+        *(
+            f"    {key.replace('_', ' ')}: {value}{_reasons(answer, key)}"
+            for key, value in values.items()
+        ),
     ]
 
 
@@ -148,6 +160,7 @@ def _listed(items: list[str]) -> str:
     return ", ".join(items[:_MANY]) + (f" and {more} more" if more > 0 else "")
 
 
-def _at(source: MappingNode, key: str) -> str:
+def written_at(source: MappingNode, key: str) -> str:
+    """Return the file and the line of a field, else of its entity."""
     place = source.place(key)
     return f"{place.file}:{place.line}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from compiler.model.config import Because
 from compiler.model.place import FromFile, Place
+from compiler.plan.destinations import is_address
 from compiler.plan.stream_destinations import StreamDestinationPlanner
 from compiler.plan.versions import features_of
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from compiler.model.entities import Route, Service
     from compiler.model.inputs import Inputs
     from compiler.model.plan import Destination
+
+_PORT = re.compile(r":[0-9]*\Z")
 
 Reasons = dict[str, tuple[Because, ...]]
 
@@ -71,6 +75,20 @@ def explain_service(
         routes=routes,
         renaming=renaming,
     )
+
+
+def of_request(answer: ServiceAnswer, route: Route, host: str) -> ServiceAnswer:
+    """Return *answer* as it is for a request by *route*, to which *host* is sent as Host."""
+    destination = replace(answer.destination, host_header=host)
+    tls = destination.tls
+    if tls is not None and route.preserve_host:
+        # nginx takes the port away from the name that it verifies.
+        name = _PORT.sub("", host).lower()
+        tls = replace(tls, name=name, server_name=not is_address(name))
+        destination = replace(destination, tls=tls)
+    renaming = (route,) if route.preserve_host else ()
+    because = _because(destination, renaming, only_renaming=route.preserve_host)
+    return replace(answer, destination=destination, because=because, renaming=renaming)
 
 
 def _because(

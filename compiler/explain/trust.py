@@ -1,0 +1,32 @@
+"""What a trusted peer says of the client that it forwards a request for."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from compiler.router.request import Request
+
+
+def forwarded(
+    request: Request, trusted: Iterable[str]
+) -> tuple[Literal["http", "https"], str | None]:
+    """Return the scheme that the client is taken to have used, and the host if a peer names it."""
+    own: Literal["http", "https"] = "https" if request.is_tls else "http"
+    if not _is_trusted(request.source, trusted):
+        return own, None
+    scheme, host = (", ".join(request.header(f"x-forwarded-{n}")) for n in ("proto", "host"))
+    if scheme:
+        own = "https" if scheme.lower() == "https" else "http"
+    return own, host or None
+
+
+def _is_trusted(address: str | None, trusted: Iterable[str]) -> bool:
+    """Tell whether a peer is trusted; where its address is not known, only if all are."""
+    networks = [ip_network(item, strict=False) for item in trusted if item != "unix:"]
+    if address is None:
+        return any(network.prefixlen == 0 for network in networks)
+    return any(ip_address(address) in network for network in networks)
