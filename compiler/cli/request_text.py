@@ -51,7 +51,8 @@ def _sent(answer: RequestAnswer) -> list[str]:
 
 def _tried(answer: RequestAnswer) -> list[str]:
     if not answer.tried:
-        return []
+        alone = f"no route comes close, {answer.more} ask for another host or path alone"
+        return [alone] if answer.more else []
     width = max(len(tried.route.label) for tried in answer.tried)
     lines = ["routes that come close, in the order in which they are tried:"]
     lines += [_verdict(tried, width) for tried in answer.tried]

@@ -42,7 +42,7 @@ def is_passed_on_as_sent(target: str, plan: Plan | None) -> bool:
     :raises PathRefusedError: if nginx refuses the path
     """
     raw = target.encode("utf-8", "surrogateescape")
-    uri = decoded(raw.partition(b"?")[0])
+    uri = decoded(re.split(rb"[?#]", raw, maxsplit=1)[0])
     if plan is None:
         return False
     maps = _Maps(lower_path_maps(plan), {"uri": uri, "request_uri": raw})

@@ -11,7 +11,7 @@ from compiler.explain.service import explain_service, of_request
 from compiler.explain.tried import routes_tried
 from compiler.explain.trust import forwarded
 from compiler.plan.routing import request_candidates
-from compiler.router.match import is_unreadable, match
+from compiler.router.match import is_unreadable, match_candidate
 from compiler.router.regex_nodes import UnsupportedRegexError
 from compiler.router.upstream import Outcome, outcome, upstream_host, upstream_uri
 from compiler.router.uri import sent_target
@@ -86,32 +86,21 @@ def explain_request(
         as_sent = is_passed_on_as_sent(request.target, plan)
     except PathRefusedError as error:
         return RequestAnswer(request=request, status=400, reason=f"nginx refuses it: {error}")
-    found = request_candidates(config, report)
-    # nginx takes a trailing dot and an empty port away before anything is compared.
-    compared = replace(request, host=_HOST_END.sub(r"\1", request.host or ""))
-    if is_unreadable(found, compared):
-        reason = "no route matches: what routes compare is not UTF-8"
-        return RequestAnswer(request=request, status=404, reason=reason, path=compared.path)
-    winner, tried, more = _matched(found, compared)
-    answer = RequestAnswer(
-        request=request,
-        status=404,
-        reason="no route matches",
-        path=compared.path,
-        matched=winner,
-        tried=tried,
-        more=more,
-    )
-    if winner is None:
+    answer = _routed(request, request_candidates(config, report))
+    if answer.matched is None:
         return answer
-    told = _told(winner, request, config)
-    if told is not None:
-        service = config.entities.services.get(winner.candidate.route.service or "")
-        reason = "its route is for https alone"
-        return replace(
-            answer, status=told.status, reason=reason, location=told.location, service=service
+    told = _told(answer.matched, request, config)
+    if told is None:
+        return _sent(
+            answer, answer.matched, as_sent=as_sent, config=config, inputs=inputs, report=report
         )
-    return _sent(answer, winner, as_sent=as_sent, config=config, inputs=inputs, report=report)
+    return replace(
+        answer,
+        status=told.status,
+        reason="its route is for https alone",
+        location=told.location,
+        service=config.entities.services.get(answer.matched.candidate.route.service or ""),
+    )
 
 
 def _refusal(request: Request) -> RequestAnswer | None:
@@ -126,21 +115,29 @@ def _refusal(request: Request) -> RequestAnswer | None:
     return None
 
 
-def _matched(
-    found: Sequence[Candidate], request: Request
-) -> tuple[Match | None, tuple[Tried, ...], int]:
+def _routed(request: Request, found: Sequence[Candidate]) -> RequestAnswer:
+    """Return which route matches, if any does, before anything is known of its service."""
+    # nginx takes a trailing dot and an empty port away before anything is compared.
+    compared = replace(request, host=_HOST_END.sub(r"\1", request.host or ""))
+    answer = RequestAnswer(
+        request=request, status=404, reason="no route matches", path=compared.path
+    )
+    if is_unreadable(found, compared):
+        return replace(answer, reason="no route matches: what routes compare is not UTF-8")
     try:
-        winner = match(found, request)
-        return winner, *routes_tried(found, request, winner)
+        # Not `match`: of what flavor traditional passes over nginx knows nothing (K343 says so).
+        winner = next(filter(None, (match_candidate(c, compared) for c in found)), None)
+        tried, more = routes_tried(found, compared, winner)
     except UnsupportedRegexError as error:
-        raise UndecidedError(_culprit(found, request, error)) from None
+        raise UndecidedError(_culprit(found, compared, error)) from None
+    return replace(answer, matched=winner, tried=tried, more=more)
 
 
 def _culprit(found: Sequence[Candidate], request: Request, error: UnsupportedRegexError) -> str:
     """Name the first route whose conditions cannot be evaluated."""
     for candidate in found:
         try:
-            match((candidate,), request)
+            match_candidate(candidate, request)
         except UnsupportedRegexError:
             route = candidate.route.label
             return f"a regular expression of route {route} {error}: what it matches is not known"
@@ -165,10 +162,10 @@ def _sent(
     inputs: Inputs,
     report: Report,
 ) -> RequestAnswer:
+    """Return *answer* with the upstream of the winner's service, and what it is sent."""
     route, request = winner.candidate.route, answer.request
     if route.service is None:
-        reason = f"route {route.label} has no service"
-        return replace(answer, status=503, reason=reason)
+        return replace(answer, status=503, reason=f"route {route.label} has no service")
     service = config.entities.services[route.service]
     general = explain_service(service, config, inputs, report)
     host = upstream_host(winner, service, request, general.destination.host_header)
@@ -177,10 +174,8 @@ def _sent(
     if not upstream.destination.peers:
         return replace(answer, status=502, reason="its upstream has no target")
     uri = sent_target(upstream_uri(winner, service, request), request.target)
-    return replace(
-        answer,
-        status=200,
-        reason=f"is sent to the upstream of service {service.label}",
-        # nginx drops a question mark that nothing follows, but for paths it passes on as sent.
-        uri=uri if as_sent else uri.removesuffix("?"),
-    )
+    if request.target.find("?") == len(request.target) - 1 and not as_sent:
+        # nginx drops a question mark that nothing follows.
+        uri = uri.removesuffix("?")
+    reason = f"is sent to the upstream of service {service.label}"
+    return replace(answer, status=200, reason=reason, uri=uri)

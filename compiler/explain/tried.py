@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from compiler.router.request import Request
 
 LIMIT = 20
-PASSED_OVER = (
-    "passed over: flavor traditional begins with the routes that ask for just what the request has"
-)
+_FAR = 3
+"""How far a route is that asks for a host or a path alone, and for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """How a candidate fared; `kind` is that of its first unmet condition, `place` its turn."""
+    """How a candidate fared: the kind of its first unmet condition ("" for none), and its turn."""
 
     candidate: Candidate
-    kind: str | None
+    kind: str
     place: int
 
 
@@ -46,20 +45,26 @@ def routes_tried(
 ) -> tuple[tuple[Tried, ...], int]:
     """Return the routes that come close, in Kong's order, and how many more there are.
 
-    Close is every route up to the winner whose host or path fits. Where there are too many, those
-    that do not ask for what would fit go first.
+    Close is every route up to the winner whose host or path fits. Where there are too many, first
+    those are left out of which the one fits only because they do not ask for it.
     """
     last = None if winner is None else winner.candidate
     by_route: dict[str, list[_Verdict]] = {}
     for place, candidate in enumerate(candidates):
         if _fits(candidate, request):
-            verdict = _Verdict(candidate, unmet(candidate, request), place)
+            verdict = _Verdict(candidate, unmet(candidate, request) or "", place)
             by_route.setdefault(candidate.route.id, []).append(verdict)
         if candidate is last:
             break
-    close = sorted(by_route.values(), key=lambda found: _distance(found, last))
-    kept = sorted(close[:LIMIT], key=lambda found: _closest(found, last).place)
-    return tuple(_tried(found, request, last) for found in kept), len(close) - len(kept)
+    close = list(by_route.values())
+    kept = close if len(close) <= LIMIT else _closest_of(close, last)
+    kept.sort(key=lambda found: _closest(found, last).place)
+    return tuple(_tried(found, request, last) for found in kept), len(by_route) - len(kept)
+
+
+def _closest_of(close: list[list[_Verdict]], winner: Candidate | None) -> list[list[_Verdict]]:
+    near = [found for found in close if _distance(found, winner)[0] < _FAR]
+    return sorted(near, key=lambda found: _distance(found, winner))[:LIMIT]
 
 
 def _fits(candidate: Candidate, request: Request) -> bool:
@@ -79,7 +84,7 @@ def _distance(verdicts: list[_Verdict], winner: Candidate | None) -> tuple[int, 
     elif closest.kind not in {"hosts", "paths"}:
         rank = 1
     else:
-        rank = 2 if asks else 3
+        rank = 2 if asks else _FAR
     return rank, closest.place
 
 
@@ -99,8 +104,6 @@ def _words(
 ) -> str:
     if matched:
         return met(closest.candidate, request)
-    if closest.kind is None:
-        return PASSED_OVER
     if closest.kind == "paths":
         return path_words(verdict.candidate for verdict in verdicts)
     return because(closest.kind, closest.candidate, request)
