@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.ahead import Ahead
 from compiler.catalog import plan_rules
+from compiler.emit.limits import check_written
 from compiler.emit.tree import emit, emit_material
 from compiler.lower.main import lower
 from compiler.model.config import Config
@@ -24,7 +25,6 @@ from compiler.validate.plugins import check_plugins, check_uncompiled
 from compiler.validate.routes import check_routes
 from compiler.validate.stream import check_streams
 from compiler.validate.tls_policy import check_tls_policy
-from compiler.validate.written import check_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
