@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.ahead import Ahead
 from compiler.catalog import plan_rules
-from compiler.emit.readable import check_written
+from compiler.emit.limits import check_written
 from compiler.emit.tree import emit, emit_material
 from compiler.lower.main import lower
 from compiler.model.config import Config
