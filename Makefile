@@ -41,7 +41,7 @@ types: setup ## Check types
 
 check: lint types test ## Everything that has to pass before a change goes in
 
-bench: setup $(VENV)/.bench ## Measure time and memory with 10 000 services, and write bench/results.json
+bench: setup $(VENV)/.bench ## Measure compiling, loading and routing, and write bench/results.json
 	@$(BIN)/python bench/run.py
 
 # Without a package of this extra the benchmark says what it could not run.

@@ -1,4 +1,4 @@
-"""What `make bench` runs: measures time and memory, and holds them against the targets.
+"""What `make bench` runs: measures time, memory and requests, and holds them against the targets.
 
 Prints a table and writes bench/results.json. A target that is missed is said and is no failure:
 times depend on the machine, so read the ratios first.
@@ -12,12 +12,17 @@ import platform
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from load import ROUNDS, Ratio
 from measure import CannotRunError, Command, Sample, middle, run
+from routing import MANY, SOME, Routing
+from table import Row
 
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import UsageError
@@ -37,27 +42,6 @@ for event in yaml.parse(data, yaml.CSafeLoader):
     pass
 """
 """The least that reading YAML takes: the C parser's events, looked at by nobody."""
-
-
-class Row(NamedTuple):
-    """A line of the table."""
-
-    what: str
-    value: float | None
-    unit: str
-    limit: float | None
-    """The value must be below this; None for a value that is only told."""
-
-    problem: str = ""
-
-    @property
-    def verdict(self) -> str:
-        """Whether the target is met."""
-        if self.value is None:
-            return f"could not run: {self.problem}"
-        if self.limit is None:
-            return ""
-        return "ok" if self.value <= self.limit else "MISSED"
 
 
 class Bench:
@@ -147,57 +131,98 @@ class Bench:
         return run(command, cwd=self._folder)
 
 
-ROWS: tuple[tuple[str, str, float | None, Callable[[Bench], float]], ...] = (
-    ("YAML events alone, 10 000 services", "s", None, lambda b: b.events.seconds),
-    ("render, 1 000 services", "s", None, lambda b: b.small.seconds),
-    ("render, 10 000 services", "s", None, lambda b: b.large.seconds),
-    ("render / YAML events", "x", 5, lambda b: b.large.seconds / b.events.seconds),
-    ("render, peak memory", "MB", 700, lambda b: b.large.megabytes),
-    ("render, growth from 1 000 to 10 000", "x", 11, lambda b: b.large.seconds / b.small.seconds),
-    ("nginx -t of the result", "s", 3, lambda b: b.nginx.seconds),
-    ("nginx -t, peak memory", "MB", 500, lambda b: b.nginx.megabytes),
-    ("caddy validate of the same", "s", None, lambda b: b.caddy.seconds),
-    ("caddy validate, peak memory", "MB", None, lambda b: b.caddy.megabytes),
-    ("nginx -t / caddy validate", "x", 1, lambda b: b.nginx.seconds / b.caddy.seconds),
-    ("kcompile --help", "s", 0.25, lambda b: b.help.seconds),
-)
+Measurement = tuple[Row, "Callable[[], float | Ratio]"]
+
+
+def loading(bench: Bench) -> list[Measurement]:
+    """Return what is measured of compiling and loading."""
+    b = bench
+    return [
+        (Row(what="YAML events alone, 10 000 services", unit="s"), lambda: b.events.seconds),
+        (Row(what="render, 1 000 services", unit="s"), lambda: b.small.seconds),
+        (Row(what="render, 10 000 services", unit="s"), lambda: b.large.seconds),
+        (
+            Row(what="render / YAML events", unit="x", at_most=5),
+            lambda: b.large.seconds / b.events.seconds,
+        ),
+        (Row(what="render, peak memory", unit="MB", at_most=700), lambda: b.large.megabytes),
+        (
+            Row(what="render, growth from 1 000 to 10 000", unit="x", at_most=11),
+            lambda: b.large.seconds / b.small.seconds,
+        ),
+        (Row(what="nginx -t of the result", unit="s", at_most=3), lambda: b.nginx.seconds),
+        (Row(what="nginx -t, peak memory", unit="MB", at_most=500), lambda: b.nginx.megabytes),
+        (Row(what="caddy validate of the same", unit="s"), lambda: b.caddy.seconds),
+        (Row(what="caddy validate, peak memory", unit="MB"), lambda: b.caddy.megabytes),
+        (
+            Row(what="nginx -t / caddy validate", unit="x", at_most=1),
+            lambda: b.nginx.seconds / b.caddy.seconds,
+        ),
+        (Row(what="kcompile --help", unit="s", at_most=0.25), lambda: b.help.seconds),
+    ]
+
+
+def routed(routing: Routing) -> list[Measurement]:
+    """Return what is measured of routes and requests."""
+    r = routing
+    return [
+        (
+            Row(what="seconds for a route, 10 000 / 1 000 routes", unit="x", at_most=1.1),
+            lambda: r.many.seconds / MANY / (r.some.seconds / SOME),
+        ),
+        (Row(what="nginx -t of 10 000 routes", unit="s"), lambda: r.loading.seconds),
+        (Row(what="nginx -t of 10 000 routes, memory", unit="MB"), lambda: r.loading.megabytes),
+        (
+            Row(what="locations, 1 000 hosts, 1 000 routes for all", unit="", at_most=4 * SOME),
+            lambda: r.hostless_locations,
+        ),
+        *_speed("10 routes / an expert's nginx.conf", 0.97, lambda: r.expert),
+        *_speed("first of 10 000 routes / of 10", 0.95, lambda: r.first),
+        *_speed("last of 10 000 routes / of 10", 0.95, lambda: r.last),
+        *_speed("by method and header, 10 000 / 10", 0.95, lambda: r.conditional),
+        *_speed("10 routes over TLS / Envoy", 1.5, lambda: r.peers["Envoy"]),
+        *_speed("10 routes over TLS / Caddy", 3, lambda: r.peers["Caddy"]),
+    ]
+
+
+def _speed(what: str, target: float, measure: Callable[[], Ratio]) -> list[Measurement]:
+    """Return how fast requests are served, by what the clients and what the kernel counts."""
+    return [
+        (Row(what=f"requests/s, {what}", unit="x", at_least=target), measure),
+        (Row(what="  by CPU time for each request", unit="x"), lambda: measure().cpu),
+    ]
 
 
 def main() -> int:
     """Measure everything, print the table and write the results."""
-    print(f"{_machine()}; medians of {RUNS} runs\n")
+    print(f"{_machine()}; medians of {RUNS} runs, of {ROUNDS} rounds under load\n")
     # nginx, started as root, reads the tree as somebody else.
-    with tempfile.TemporaryDirectory(prefix="kcompile-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="kcompile-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)
         try:
             bench = Bench(folder)
-        except CannotRunError as error:
+            routing = Routing(folder, find_nginx(None), stack)
+        except (CannotRunError, UsageError) as error:
             print(f"no input could be made: {error}", file=sys.stderr)
             return 0
         size = (folder / str(LARGE) / "kong.yml").stat().st_size / 1e6
         rows = []
-        for row in ROWS:
-            rows.append(_row(bench, *row))
-            _print(rows[-1])
+        for measurement in (*loading(bench), *routed(routing)):
+            rows.append(_measured(*measurement))
+            print(rows[-1], flush=True)
     _write(rows, size)
     return 0
 
 
-def _row(
-    bench: Bench, what: str, unit: str, limit: float | None, measure: Callable[[Bench], float]
-) -> Row:
+def _measured(row: Row, measure: Callable[[], float | Ratio]) -> Row:
     try:
-        return Row(what, measure(bench), unit, limit)
+        found = measure()
     except CannotRunError as error:
-        return Row(what, None, unit, limit, str(error))
-
-
-def _print(row: Row) -> None:
-    shown = "-" if row.value is None else f"{row.value:.{0 if row.unit == 'MB' else 2}f}"
-    target = "" if row.limit is None else f"at most {row.limit:g} {row.unit}"
-    line = f"{row.what:<36}{shown:>8} {row.unit:<3} {target:<16}{row.verdict}"
-    print(line.rstrip(), flush=True)
+        return replace(row, problem=str(error))
+    if isinstance(found, Ratio):
+        return replace(row, value=found.rate, detail=found.detail)
+    return replace(row, value=found)
 
 
 def _machine() -> str:
@@ -209,7 +234,7 @@ def _write(rows: list[Row], size: float) -> None:
     document = {
         "machine": _machine(),
         "yaml_megabytes": round(size, 1),
-        "rows": [{**row._asdict(), "verdict": row.verdict} for row in rows],
+        "rows": [row.document() for row in rows],
     }
     (HERE / "results.json").write_text(json.dumps(document, indent=2) + "\n")
 

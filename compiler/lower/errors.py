@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.error_texts import CONTENT_TYPES, error_text
 from compiler.lower.formats import format_maps
-from compiler.lower.keys import ERROR
+from compiler.lower.keys import ERRORS
 from compiler.model.nginx import Location, Map, Section, Simple
 from compiler.model.words import Expression, Literal
 
@@ -62,16 +62,21 @@ _GRPC_NAMES = (("404", "NotFound"), ("503", "Unavailable"), ("415", "InvalidArgu
 
 def error_pages() -> tuple[Section, ...]:
     """Return which answers are Kong's."""
-    codes = sorted((*_KONGS, *_OWN, *_REDIRECTS))
+    codes = sorted((*_KONGS, *_OWN))
+    by_format = f"{ERRORS}$error_format"
     return (
         Section(
             comment="answers of the gateway itself; codes above 590 are told as what follows",
             directives=(
-                Simple("error_page", (*codes, Literal("/error"))),
+                Simple("error_page", (*codes, Expression(by_format))),
                 *(
-                    Simple("error_page", (code, Literal(f"={told}"), Literal(f"/error?{word}")))
+                    Simple(
+                        "error_page",
+                        (code, Literal(f"={told}"), Expression(f"{by_format}?{word}")),
+                    )
                     for code, told, word in _SPECIAL
                 ),
+                Simple("error_page", (*_REDIRECTS, Literal(f"{ERRORS}none"))),
             ),
         ),
     )
@@ -86,7 +91,7 @@ def error_locations(plan: Plan) -> tuple[Location, ...]:
     return tuple(
         Location(
             comment=f"an answer of the gateway itself: {name}",
-            path=Literal(f"{ERROR}{name}"),
+            path=Literal(f"{ERRORS}{name}"),
             directives=(
                 Simple("default_type", (Literal(content_type),)),
                 Simple("return", (200, body)),
@@ -132,7 +137,7 @@ def _for_grpc(variable: str, value: str) -> Map:
         source=Expression("$uri"),
         variable=variable,
         default=None,
-        entries=((Literal(f"{ERROR}grpc"), Expression(value)),),
+        entries=((Literal(f"{ERRORS}grpc"), Expression(value)),),
     )
 
 

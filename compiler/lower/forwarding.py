@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.keys import connection_port
 from compiler.lower.maps import expression_map as _map
+from compiler.lower.paths import PATH_SENT
 from compiler.model.nginx import Map
 from compiler.model.plan import Proxied
 from compiler.model.words import Expression, Literal
@@ -21,7 +22,7 @@ WEBSOCKET_ROUTE = "$websocket_route"
 _OWN = {
     "proto": "$scheme",
     "host": "$host",
-    "path": "$path_sent",
+    "path": PATH_SENT,
 }
 """What X-Forwarded headers say, unless the peer is trusted and says something else; there is more
 that depends on the plan."""
@@ -90,13 +91,6 @@ def forwarding_maps(plan: Plan) -> tuple[Map, ...]:
             "$forwarded_for",
             {"": "$remote_addr"},
             default="$http_x_forwarded_for, $realip_remote_addr",
-        ),
-        _map(
-            "the path as the client sent it",
-            "$request_uri",
-            "$path_sent",
-            {r"~^(?<before_query>[^?]+)\?": "$before_query"},
-            default="$request_uri",
         ),
         *_prefix(plan),
         *(_via(plan.headers.product) if plan.headers.via_lists_hops else ()),

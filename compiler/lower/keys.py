@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from compiler.lower.paths import KONG_PATH
 from compiler.model.nginx import Map
 from compiler.model.words import Expression, Literal, expression
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 EVERY_HOST = "*"
 HTTPS_ONLY = "https-only="
-ERROR = "error="
-LOCATION_KEY = Expression("$location_key")
+ERRORS = "/./"
+"""What locations of errors begin with: no client can ask for a path like that."""
 
 
 def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
@@ -29,25 +30,14 @@ def lower_key_maps(plan: Plan) -> tuple[Map, ...]:
         maps.append(_connection_port(plan))
     if ports:
         maps += [_asked_port(plan), _by_port(ports, known, plan)]
-    key = "$host_key"
     if plan.https_only:
-        key = "$scheme_key"
         maps += _by_scheme(plan)
-    maps.append(
-        Map(
-            why="where a request is looked up; an error of nginx's own is told as Kong would",
-            source=Expression("$status"),
-            variable=str(LOCATION_KEY),
-            default=Expression(f"{ERROR}$error_format"),
-            entries=(
-                # No status yet, be it in HTTP/0.9.
-                *((Literal(code), Expression(f"{key}$kong_path")) for code in ("000", "009")),
-                (Literal("~^30[1278]$"), Literal(f"{ERROR}none")),
-            ),
-            options=("volatile",),
-        )
-    )
     return tuple(maps)
+
+
+def location_key(plan: Plan) -> Expression:
+    """Return the name of the location that a request is looked up in."""
+    return Expression(f"{'$table_key' if plan.https_only else '$host_key'}{KONG_PATH}")
 
 
 def _by_name(tables: Iterable[HostTable], variable: str) -> Map:
@@ -141,7 +131,7 @@ def _by_scheme(plan: Plan) -> list[Map]:
     choice = Map(
         why="the table, as far as it depends on what the client used",
         source=Expression("$needs_https"),
-        variable="$scheme_key",
+        variable="$table_key",
         default=Expression("$host_key"),
         entries=((Literal("1"), Expression("$plain_http_key")),),
     )

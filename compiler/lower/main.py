@@ -130,11 +130,14 @@ def _injected(directives: Iterable[Directive], comment: str) -> tuple[Section, .
 def _main(plan: Plan) -> tuple[Simple, ...]:
     log = plan.logs["proxy_error_log"]
     module = None if plan.stream is None else plan.stream.module
+    injected = plan.directives.get("main", ())
+    jit = () if any(d.name == "pcre_jit" for d in injected) else (Simple("pcre_jit", (True,)),)
     return (
         *([] if module is None else [Simple("load_module", (Literal(module),))]),
         Simple("pid", (Literal("logs/nginx.pid"),)),
+        *jit,
         Simple("error_log", (*_words(log), Literal(plan.log_level))),
-        *(_raw(d) for d in plan.directives.get("main", ())),
+        *map(_raw, injected),
     )
 
 
@@ -153,6 +156,8 @@ def _general(plan: Plan, injected: set[str]) -> Section:
         Simple("server_tokens", (False,)),
         Simple("underscores_in_headers", (True,)),
         Simple("uninitialized_variable_warn", (False,)),
+        # What a proxied request takes, at once: in steps of 4 KB, allocating takes a tenth of it.
+        Simple("request_pool_size", (Literal("16k"),)),
         *(Simple(f"{name}_temp_path", (Literal(f"logs/tmp/{name}"),)) for name in TEMP_PATHS),
     )
     return Section(comment="general", directives=_without(own, injected))

@@ -22,6 +22,9 @@ KONG_PATH = Expression("$kong_path")
 ENCODED_PATH = "$encoded_path"
 """The variable that is set where the path holds an escape which nginx would decode."""
 
+PATH_SENT = "$path_sent"
+"""The path as the client sent it, without its query; known once the location's key is."""
+
 REFUSED = "!refused"
 UNMATCHED = "!unmatched"
 """What stands for the path of a request that no location is to be found for."""
@@ -65,13 +68,7 @@ def lower_path_maps(plan: Plan) -> tuple[Map, ...]:
             "$request_uri",
             ENCODED_PATH,
             "",
-            [
-                (rf"~*^(?<sent_path>[^?]*(?:%(?:{_RESERVED})|#)[^?]*)", "$sent_path"),
-                (
-                    r"~^(?!.*//|.*/\.{1,2}[/?])(?<sent_path>/[\w.~!$&'()*+,;=:@/-]*)\?$",
-                    "$sent_path",
-                ),
-            ],
+            list(_sent()),
         ),
         *_normal_forms(plan),
         _map(
@@ -82,6 +79,21 @@ def lower_path_maps(plan: Plan) -> tuple[Map, ...]:
             [(r"~^[^?]*(?<query_sent>\?.*)$", "$query_sent")],
         ),
     )
+
+
+def _sent() -> Iterable[tuple[str, str]]:
+    """Yield what becomes of a path as it was sent; all of them remember it as `$path_sent`.
+
+    Every request is compared with these, so what most of them look like comes first.
+    """
+    yield r"~^(?<path_sent>[^?#%]++)(?:\?.|$)", ""
+    yield rf"~*^(?<path_sent>[^?]*%(?:{_RESERVED})[^?]*)", PATH_SENT
+    yield r"~^(?<path_sent>[^?]*#[^?]*)", PATH_SENT
+    yield (
+        r"~^(?!.*//|.*/\.{1,2}[/?])(?<path_sent>/[\w.~!$&'()*+,;=:@/-]*)\?$",
+        PATH_SENT,
+    )
+    yield r"~^(?<path_sent>[^?]*)", ""
 
 
 def _utf8() -> tuple[Map, ...]:

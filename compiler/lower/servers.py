@@ -7,12 +7,13 @@ finds a location but by the key that the maps give it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import default_certificates
 from compiler.lower.dispatch import NO_ROUTE, Dispatcher, go_on
 from compiler.lower.errors import error_locations, error_pages
-from compiler.lower.keys import EVERY_HOST, HTTPS_ONLY, LOCATION_KEY
+from compiler.lower.keys import ERRORS, EVERY_HOST, HTTPS_ONLY, location_key
 from compiler.lower.locations import lower_location, send_away
 from compiler.lower.paths import REFUSED, UNMATCHED, escaped
 from compiler.model.nginx import Location, Section, Server, Simple
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _EXACT = Literal("=")
 _REGEX = Literal("~")
+_NO_ERROR = Literal(f"^(?!{re.escape(ERRORS)})")
 _NOT_FOUND = (Simple("return", (404,)),)
 
 
@@ -56,8 +58,8 @@ def lower_proxy_server(
                 *sections,
                 *error_pages(),
                 Section(
-                    comment="a location's name is the key of a table and a path in it",
-                    directives=(Simple("rewrite", (Literal("^"), LOCATION_KEY)),),
+                    comment="a location's name is the key of a table and a path in it; errors have their own",
+                    directives=(Simple("rewrite", (_NO_ERROR, location_key(plan))),),
                 ),
             ),
             locations=(*routed, *locations.of_targets(), *_elsewhere(plan), *error_locations(plan)),

@@ -17,7 +17,6 @@ from compiler.plan.names import plan_lookup
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import flavor_of, plan_tables, request_candidates
-from compiler.plan.scale import LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.stream import plan_stream
 from compiler.plan.stream_destinations import StreamDestinationPlanner
@@ -41,9 +40,9 @@ HTTP_GROUPS = ("proxy", "admin", "admin_gui", "status")
 _LOGS = tuple(f"{group}_{kind}_log" for group in HTTP_GROUPS for kind in ("access", "error"))
 
 _IDLE_CONNECTIONS = 32
-_IDLE_CONNECTIONS_OF_MANY = 8
 """Idle connections kept per group where nobody chose: Kong's default of 512 is one table for all
-hosts, in nginx it would be 90 KB for each service and worker."""
+hosts, in nginx it would be 90 KB for each service and worker. A busy service needs as many as
+requests are on their way to it at once: beyond that, each request opens a connection."""
 
 
 def make_plan(
@@ -99,7 +98,7 @@ def make_plan(
         session_cache_size=settings.text("ssl_session_cache_size") or "10m",
         headers=headers,
         errors=plan_errors(settings, config.materials.templates),
-        keepalive=_keepalive(settings, len(groups)),
+        keepalive=_keepalive(settings),
         trusted_ips=settings.items("trusted_ips"),
         port_maps=_port_maps(settings),
         checks_utf8=flavor != "traditional"
@@ -212,12 +211,11 @@ def _port_maps(settings: Settings) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((port.strip(), outer.strip()) for outer, _, port in pairs))
 
 
-def _keepalive(settings: Settings, groups: int) -> Keepalive:
+def _keepalive(settings: Settings) -> Keepalive:
     chosen = not isinstance(settings.origin("upstream_keepalive_pool_size"), Default)
     size = settings.number("upstream_keepalive_pool_size") or 0
-    usual = _IDLE_CONNECTIONS if groups < LARGE else _IDLE_CONNECTIONS_OF_MANY
     return Keepalive(
-        connections=size if chosen else usual,
+        connections=size if chosen else _IDLE_CONNECTIONS,
         requests=settings.number("upstream_keepalive_max_requests") or 0,
         seconds=settings.number("upstream_keepalive_idle_timeout") or 0,
     )

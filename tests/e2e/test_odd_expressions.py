@@ -22,7 +22,7 @@ REFUSED = [
     'http.path ^= "!refused"',
     'http.path ^= "x"',
     'http.host == "route=x"',
-    'http.host == "error=json"',
+    'http.host == "/./json"',
     'http.host == "https-only=426"',
     # They would stand for more than one host.
     'http.host == "*"',

@@ -286,6 +286,13 @@ def test_a_path_that_ends_in_a_slash_never_redirects_to_itself(routed: Routed) -
         assert routed.ask("prefix.test", path).header("location") is None
 
 
+@pytest.mark.parametrize("path", ["/./json", "/%2E/json", "//./none", "/./", "/x/.././xml"])
+def test_nobody_can_ask_for_an_error(routed: Routed, path: str) -> None:
+    answer = routed.ask("unknown.test", path)
+    assert (answer.status, answer.json()["message"]) == (404, "no Route matched with those values")
+    assert routed.ask("plain.test", path).header("kong-route-name") == "host"
+
+
 def test_http_is_told_to_use_https(routed: Routed) -> None:
     assert routed.route("426.test") == "https-426"
     refused = routed.ask("426.test", "/x", tls=False)

@@ -27,7 +27,7 @@ def values(directives: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
         if directive.name == "map":
             assert directive.block is not None
             yield directive.args[1], directive.block[0].args[0] if directive.block else ""
-        elif directive.name == "location" and directive.args == ("error=html",):
+        elif directive.name == "location" and directive.args == ("/./html",):
             assert directive.block is not None
             yield "body", directive.block[-1].args[1]
         elif directive.block is not None:

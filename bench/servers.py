@@ -1,0 +1,86 @@
+"""Programs that serve while the benchmark runs: started, watched, and stopped again."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from measure import CannotRunError, Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_START_SECONDS = 60
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PARENT, _USER_TIME, _SYSTEM_TIME = 1, 11, 12
+"""Fields of /proc/PID/stat, counted behind the program's name."""
+
+
+@contextmanager
+def serving(
+    command: Command, port: int, *, cwd: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[int]:
+    """Run *command* until the block ends, and give its process id once it accepts connections.
+
+    Raises CannotRunError.
+    """
+    said = cwd / "said.txt"
+    with said.open("wb") as log:
+        try:
+            process = subprocess.Popen(
+                command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        except OSError as error:
+            raise CannotRunError(f"{command[0]}: {error.strerror}") from error
+    try:
+        _wait_for(process, port, said)
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int, said: Path) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    last = said.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    raise CannotRunError(f"{Path(str(process.args[0])).name} did not start: {last[0][:200]}")  # type: ignore[index]
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time that a process and its children have spent so far."""
+    ticks = 0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # It has ended.
+        if process in {int(entry.name), int(fields[_PARENT])}:
+            ticks += int(fields[_USER_TIME]) + int(fields[_SYSTEM_TIME])
+    return ticks / _TICKS
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody uses."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for found in sockets:
+            found.bind(("127.0.0.1", 0))
+        return [found.getsockname()[1] for found in sockets]
