@@ -131,14 +131,20 @@ def _main(plan: Plan) -> tuple[Simple, ...]:
     log = plan.logs["proxy_error_log"]
     module = None if plan.stream is None else plan.stream.module
     injected = plan.directives.get("main", ())
-    jit = () if any(d.name == "pcre_jit" for d in injected) else (Simple("pcre_jit", (True,)),)
     return (
         *([] if module is None else [Simple("load_module", (Literal(module),))]),
         Simple("pid", (Literal("logs/nginx.pid"),)),
-        *jit,
+        *_jit(plan, injected),
         Simple("error_log", (*_words(log), Literal(plan.log_level))),
         *map(_raw, injected),
     )
+
+
+def _jit(plan: Plan, injected: Iterable[Directive]) -> tuple[Simple, ...]:
+    """Have regular expressions compiled to machine code, where the plan says so."""
+    if not plan.compiles_regexes or any(d.name == "pcre_jit" for d in injected):
+        return ()
+    return (Simple("pcre_jit", (True,)),)
 
 
 def _events(directives: Iterable[Directive]) -> tuple[Simple, ...]:
@@ -156,8 +162,6 @@ def _general(plan: Plan, injected: set[str]) -> Section:
         Simple("server_tokens", (False,)),
         Simple("underscores_in_headers", (True,)),
         Simple("uninitialized_variable_warn", (False,)),
-        # What a proxied request takes, at once: in steps of 4 KB, allocating takes a tenth of it.
-        Simple("request_pool_size", (Literal("16k"),)),
         *(Simple(f"{name}_temp_path", (Literal(f"logs/tmp/{name}"),)) for name in TEMP_PATHS),
     )
     return Section(comment="general", directives=_without(own, injected))

@@ -58,7 +58,7 @@ def lower_proxy_server(
                 *sections,
                 *error_pages(),
                 Section(
-                    comment="a location's name is the key of a table and a path in it; errors have their own",
+                    comment="a location's name is a table's key and a path in it, but for errors",
                     directives=(Simple("rewrite", (_NO_ERROR, location_key(plan))),),
                 ),
             ),

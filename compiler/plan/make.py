@@ -17,6 +17,7 @@ from compiler.plan.names import plan_lookup
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import flavor_of, plan_tables, request_candidates
+from compiler.plan.scale import LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.stream import plan_stream
 from compiler.plan.stream_destinations import StreamDestinationPlanner
@@ -87,6 +88,7 @@ def make_plan(
         tables=tables,
         https_only=https_only_tables(tables) if alike else (),
         groups=groups,
+        compiles_regexes=len(groups) < LARGE,
         common_tls=plan_common_policy(tables, config.materials.upstream, grpc=False),
         common_grpc_tls=plan_common_policy(tables, config.materials.grpc_upstream, grpc=True),
         resolvers=plan_resolvers(settings, named, inputs, report),
