@@ -22,7 +22,6 @@ _LONGEST_WORD = 4094
 _LONGEST_LOCATION = 255
 _BYTES_OF_CHARACTER = 4
 _WORD = re.compile(r"""[^\s"';]+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
-_LONG_LINE = re.compile(rf"[^\n]{{{_LONGEST_WORD // _BYTES_OF_CHARACTER + 1}}}")
 _SHOWN = 30
 
 
@@ -51,8 +50,6 @@ def _check_locations(main: Main, report: Report) -> None:
 
 
 def _check_text(path: str, text: str, spans: Iterable[Span], report: Report) -> None:
-    if _LONG_LINE.search(text) is None:
-        return
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) * _BYTES_OF_CHARACTER <= _LONGEST_WORD:
             continue
