@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.engines import Engine
+    from support.gateway import Gateway
 
+_PATIENCE = 10
 CA = "aaaaaaaa-0000-4000-8000-000000000001"
 
 UNSAFE = """\
@@ -111,6 +114,14 @@ def test_its_default_is_that_of_the_version(
         )
 
 
+def await_names(served: Gateway, path: str) -> None:
+    """Ask until an upstream answers: nginx looks names up when it has started."""
+    deadline = time.monotonic() + _PATIENCE
+    while served.get("x.test", path).status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("given", ["file", "two files", "system"])
 def test_a_service_that_says_nothing_is_verified_by_lua_ssl_trusted_certificate(
     engine: Engine, workdir: Path, given: str
@@ -153,6 +164,7 @@ def test_a_service_that_says_nothing_is_verified_by_lua_ssl_trusted_certificate(
         }
         with gateway(engine, workdir, files, args=args) as served:
             assert "K323" in served.compiled.stderr
+            await_names(served, "/good")
             statuses = {
                 name: served.get("x.test", f"/{name}").status
                 for name in ("good", "untrusted", "misnamed", "own-ca")
@@ -162,6 +174,7 @@ def test_a_service_that_says_nothing_is_verified_by_lua_ssl_trusted_certificate(
         args = [*args, "--kong-version", "3.13"]
         with gateway(engine, workdir, files, args=args) as served:
             assert "K322" in served.compiled.stderr
+            await_names(served, "/good")
             assert served.get("x.test", "/untrusted").status == 200
 
 
