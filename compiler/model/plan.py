@@ -334,7 +334,7 @@ class Keepalive:
     seconds: int
 
 
-@value(kw_only=True)
+@value(kw_only=True, slots=False)
 class Plan:
     """Everything the output needs; below this, nothing can fail.
 
@@ -372,22 +372,22 @@ class Plan:
     log_level: str
     stream: StreamPlan | None = None
 
-    @property
+    @cached_property
     def answers(self) -> tuple[Answer, ...]:
         """Return every answer of every table."""
         return tuple(answer for table in self.tables for answer in table.answers)
 
-    @property
+    @cached_property
     def speaks_grpc(self) -> bool:
         """Tell whether any upstream is spoken to in gRPC."""
         return any(isinstance(a, Proxied) and a.destination.speaks_grpc for a in self.answers)
 
-    @property
+    @cached_property
     def has_grpc_routes(self) -> bool:
         """Tell whether any route takes gRPC."""
         return any(GRPC.issuperset(answer.route.protocols) for answer in self.answers)
 
-    @property
+    @cached_property
     def has_websocket_routes(self) -> bool:
         """Tell whether any route takes websocket handshakes alone."""
         return any(
