@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import signal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.engines import Engine
+
+
+# A shell that starts us in the background has SIGINT ignored, and processes of tests would inherit
+# that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

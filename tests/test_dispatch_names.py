@@ -27,7 +27,7 @@ def test_equal_digests_do_not_share_a_table(monkeypatch: pytest.MonkeyPatch) -> 
         {"_format_version": "3.0", "services": [{"url": "http://192.0.2.1", "routes": routes}]},
         {"proxy_listen": "127.0.0.1:80"},
     )
-    variables = re.findall(r"(\$(?:route_at|matches)_\w+) \{", found.texts["conf/routing.conf"])
+    variables = re.findall(r"(\$(?:decided|matches)_\w+) \{", found.texts["conf/routing.conf"])
     assert len(variables) == len(set(variables)) == 10 + 10
     locations = re.findall(r"location (route=\S+)", found.conf)
     assert len(locations) == len(set(locations)) == 10
