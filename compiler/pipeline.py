@@ -20,6 +20,7 @@ from compiler.resolve.entities import resolve_entities
 from compiler.resolve.materials import lacks_pair, resolve_materials
 from compiler.resolve.settings import resolve_settings
 from compiler.validate.certificates import check_certificates
+from compiler.validate.clients import check_clients
 from compiler.validate.directives import check_directives
 from compiler.validate.plugins import check_plugins, check_uncompiled
 from compiler.validate.routes import check_routes
@@ -109,6 +110,7 @@ def plan_config(
     check_tls_policy(config, report)
     check_plugins(config, allowed=inputs.allow_uncompiled, report=report)
     check_uncompiled(config, report)
+    check_clients(config, report)
     check_routes(config, report)
     check_streams(config, report)
     if _failed(report):  # below, references hold and every value is acceptable

@@ -1,4 +1,20 @@
-"""What leaving out each of Kong's plugins means."""
+"""Which of Kong's plugins are compiled, and what leaving out each of the others means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compiler.model.entities import Plugin
+
+COMPILED = frozenset({"mtls-auth", "tls-handshake-modifier"})
+"""The plugins that are compiled, unless some consumers alone are asked for them."""
+
+
+def is_compiled(plugin: Plugin) -> bool:
+    """Tell whether *plugin* is compiled."""
+    return plugin.name in COMPILED and plugin.consumer is None and plugin.consumer_group is None
+
 
 HARMLESS = {
     **dict.fromkeys(

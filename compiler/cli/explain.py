@@ -25,10 +25,12 @@ def explain_sni(options: Options, name: str | None, output_format: str) -> int:
     if name is not None and not name.strip():
         raise UsageError("NAME is empty: leave it out for a client that sends no server name")
     report = Report()
-    config = load(options, report).config
+    loaded = load(options, report)
+    config, plan = loaded.config, loaded.plan
     answer, problem = None, None
     if config is not None and has_tls(config):
-        answer = SniExplainer(config).explain(None if name is None else as_sent(name))
+        handshakes = () if plan is None else plan.handshakes
+        answer = SniExplainer(config, handshakes).explain(None if name is None else as_sent(name))
     elif config is not None:
         problem = tls_missing(config)
     if output_format == "json":

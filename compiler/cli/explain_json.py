@@ -30,8 +30,16 @@ def sni_json(answer: SniAnswer | None) -> dict[str, Any]:
         "alternatives": [_pair(pair) for pair in answer.pairs[1:]],
         "covers_server_name": answer.covered,
         "tried": [name for _, name in answer.tried],
-        "client_certificate": "not-requested" if answer.requested_by is None else "requested",
+        "client_certificate": "requested" if answer.requests_certificate else "not-requested",
+        "client_authorities": list(_authorities(answer)),
     }
+
+
+def _authorities(answer: SniAnswer) -> tuple[str, ...]:
+    """Return the ids of the authorities whose certificates are believed."""
+    handshake = answer.handshake
+    trust = None if handshake is None else handshake.trust
+    return () if trust is None else trust.authorities
 
 
 def _pair(pair: KeyPair | None) -> dict[str, Any]:
@@ -76,7 +84,7 @@ def request_json(answer: RequestAnswer | None) -> dict[str, Any]:
         "matched_path": None if matched is None else matched.path,
         "upstream": None if upstream is None else {**_upstream(upstream), "uri": answer.uri},
         "because": {} if upstream is None else _because(upstream),
-        "client_auth": None,
+        "client_auth": _client_auth(answer),
         "candidates": [
             {
                 "route": tried.route.label,
@@ -88,6 +96,22 @@ def request_json(answer: RequestAnswer | None) -> dict[str, Any]:
             for tried in answer.tried
         ],
         "more_candidates": answer.more,
+    }
+
+
+def _client_auth(answer: RequestAnswer) -> dict[str, Any] | None:
+    """Return who is let in, None where anybody is."""
+    auth = answer.access.certificate
+    if auth is None:
+        return None
+    lookup = auth.lookup
+    return {
+        "plugin": auth.plugin.name,
+        "id": auth.plugin.id,
+        "ca_certificates": list(auth.trust.authorities),
+        "consumers": None if lookup is None else sorted({m.consumer for m in lookup.matches}),
+        "default_consumer": None if lookup is None else lookup.default,
+        "anonymous": None if auth.anonymous is None else auth.anonymous.id,
     }
 
 

@@ -26,11 +26,29 @@ _MANY = 5
 def sni_lines(answer: SniAnswer, config: Config) -> list[str]:
     """Return which certificate is served, and why."""
     lines = [_client(answer), *_served(answer, config), *_tried(answer)]
-    if answer.requested_by is None:
-        return [*lines, "client certificate: not requested"]
+    return [*lines, *_requested(answer)]
+
+
+def _requested(answer: SniAnswer) -> list[str]:
+    """Return whether the client is asked for a certificate, and whose are believed."""
     directive = answer.requested_by
-    said = f"ssl_verify_client {directive.value} ({directive.origin})"
-    return [*lines, f"client certificate: requested, by {said}"]
+    if directive is not None:
+        said = f"ssl_verify_client {directive.value} ({directive.origin})"
+        return [f"client certificate: requested, by {said}"]
+    handshake = answer.handshake
+    if handshake is None or not handshake.asks:
+        return ["client certificate: not requested"]
+    if handshake.trust is None:
+        return ["client certificate: requested, any will do"]
+    return [
+        "client certificate: requested; believed are those of",
+        *(
+            f"  {ca.subject} (ca_certificate {identifier})"
+            for identifier, ca in zip(
+                handshake.trust.authorities, handshake.trust.bundle.certificates, strict=True
+            )
+        ),
+    ]
 
 
 def tls_missing(config: Config) -> str:

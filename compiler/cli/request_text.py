@@ -24,6 +24,7 @@ def request_lines(answer: RequestAnswer) -> list[str]:
         lines.append(f"  path, as routes compare it: {answer.path}")
     if answer.route is not None:
         lines.append(f"  route: {answer.route.label} ({written_at(answer.route.source, 'name')})")
+    lines += _clients(answer)
     if answer.service is not None:
         place = written_at(answer.service.source, "name")
         lines.append(f"  service: {answer.service.label} ({place})")
@@ -31,6 +32,24 @@ def request_lines(answer: RequestAnswer) -> list[str]:
         lines += [*peer_lines(answer.upstream), *_sent(answer)]
         lines += [f"  Host: {answer.upstream.destination.host_header}", *tls_lines(answer.upstream)]
     return [*lines, *_tried(answer)]
+
+
+def _clients(answer: RequestAnswer) -> list[str]:
+    """Return who is let in."""
+    auth = answer.access.certificate
+    if auth is None:
+        return []
+    plugin = auth.plugin
+    authorities = ", ".join(ca.subject for ca in auth.trust.bundle.certificates)
+    place = written_at(plugin.source, "name")
+    lines = [f"  let in: who has a certificate of {authorities} ({plugin.name}, {place})"]
+    if auth.lookup is not None:
+        count = len({match.consumer for match in auth.lookup.matches})
+        others = "" if auth.lookup.default is None else ", and anybody else as one of them"
+        lines.append(f"  and is one of {count} consumers by a name in it{others}")
+    if auth.anonymous is not None:
+        lines.append(f"  anybody else comes in as consumer {auth.anonymous.ref.name}")
+    return lines
 
 
 def _headline(answer: RequestAnswer) -> str:

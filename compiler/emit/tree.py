@@ -92,6 +92,7 @@ def _pairs(plan: Plan) -> Iterator[KeyPair]:
 def _bundles(plan: Plan) -> Iterator[Bundle]:
     bundles = {id(policy.trusted): policy.trusted for policy in _policies(plan)}
     yield from (bundle for bundle in bundles.values() if bundle is not None)
+    yield from (h.trust.bundle for h in plan.handshakes if h.trust is not None)
 
 
 def _policies(plan: Plan) -> Iterator[TlsPolicy]:

@@ -6,10 +6,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from compiler.explain.client import client_refusal
 from compiler.explain.nginx_path import PathRefusedError, is_passed_on_as_sent
 from compiler.explain.service import explain_service, of_request
 from compiler.explain.tried import routes_tried
 from compiler.explain.trust import forwarded
+from compiler.model.access import OPEN
+from compiler.model.diagnostic import Report
+from compiler.plan.access import AccessPlanner
 from compiler.plan.routing import request_candidates
 from compiler.router.match import is_unreadable, match_candidate
 from compiler.router.regex_nodes import UnsupportedRegexError
@@ -21,8 +25,8 @@ if TYPE_CHECKING:
 
     from compiler.explain.service import ServiceAnswer
     from compiler.explain.tried import Tried
+    from compiler.model.access import Access
     from compiler.model.config import Config
-    from compiler.model.diagnostic import Report
     from compiler.model.entities import Route, Service
     from compiler.model.inputs import Inputs
     from compiler.model.plan import Plan
@@ -44,7 +48,8 @@ class RequestAnswer:
 
     `path` is what routes are compared with, None where nginx refuses the request before that.
     `upstream` is the destination as it is for this request, and `uri` the path and query that it
-    gets; None where the gateway itself answers. `tried` are the routes that come close, `more`
+    gets; None where the gateway itself answers. `access` is what its route asks of clients, `200`
+    then meaning those who meet it. `tried` are the routes that come close, `more`
     counts those that are not among them.
     """
 
@@ -57,6 +62,7 @@ class RequestAnswer:
     service: Service | None = None
     upstream: ServiceAnswer | None = None
     uri: str | None = None
+    access: Access = OPEN
     tried: tuple[Tried, ...] = ()
     more: int = 0
 
@@ -87,20 +93,25 @@ def explain_request(
     except PathRefusedError as error:
         return RequestAnswer(request=request, status=400, reason=f"nginx refuses it: {error}")
     answer = _routed(request, request_candidates(config, report))
-    if answer.matched is None:
+    winner = answer.matched
+    if winner is None:
         return answer
-    told = _told(answer.matched, request, config)
-    if told is None:
-        return _sent(
-            answer, answer.matched, as_sent=as_sent, config=config, inputs=inputs, report=report
+    route = winner.candidate.route
+    answer = replace(answer, access=AccessPlanner(config, Report()).of(route))
+    service = config.entities.services.get(route.service or "")
+    told = _told(winner, request, config)
+    if told is not None:
+        return replace(
+            answer,
+            status=told.status,
+            reason="its route is for https alone",
+            location=told.location,
+            service=service,
         )
-    return replace(
-        answer,
-        status=told.status,
-        reason="its route is for https alone",
-        location=told.location,
-        service=config.entities.services.get(answer.matched.candidate.route.service or ""),
-    )
+    kept_out = client_refusal(request, route, answer.access)
+    if kept_out is not None:
+        return replace(answer, status=kept_out[0], reason=kept_out[1], service=service)
+    return _sent(answer, winner, as_sent=as_sent, config=config, inputs=inputs, report=report)
 
 
 def _refusal(request: Request) -> RequestAnswer | None:

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compiler.plan.destinations import is_address
+from compiler.plan.handshakes import handshake_of
 from compiler.plan.make import one_per_type
 from compiler.plan.sni import lookups, names_served, normal_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from compiler.model.access import Handshake
     from compiler.model.config import Config
     from compiler.model.entities import Certificate, Sni
     from compiler.model.plan import ServedCertificate, SniPlan
@@ -29,7 +33,8 @@ class SniAnswer:
     `tried` holds what is looked up, in order, as (rule, name). `pairs` are those that are
     served, at most one of each key type; none where the compiler generates the default pair.
     `sni` and `certificate` are the entities that decided, if any. `requested_by` is the
-    directive by which certificates of clients are asked for.
+    directive by which certificates of clients are asked for, `handshake` what routes have them
+    asked for.
     """
 
     server_name: str | None
@@ -39,6 +44,12 @@ class SniAnswer:
     certificate: Certificate | None
     pairs: tuple[KeyPair, ...]
     requested_by: Directive | None
+    handshake: Handshake | None
+
+    @property
+    def requests_certificate(self) -> bool:
+        """Tell whether the client is asked for a certificate."""
+        return self.requested_by is not None or bool(self.handshake and self.handshake.asks)
 
     @property
     def source(self) -> str:
@@ -64,7 +75,8 @@ def has_tls(config: Config) -> bool:
 class SniExplainer:
     """Answers for one name after another."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, handshakes: Sequence[Handshake] = ()) -> None:
+        self._handshakes = handshakes
         default = one_per_type(config.materials.server.get("proxy", ()))
         self._plan = names_served(config, default)
         self._snis = {normal_name(sni.name): sni for sni in config.entities.snis.values()}
@@ -99,6 +111,7 @@ class SniExplainer:
             certificate=served.entity,
             pairs=(served.main, *others),
             requested_by=self._requested_by,
+            handshake=handshake_of(server_name, self._handshakes),
         )
 
     def _default(
@@ -112,6 +125,7 @@ class SniExplainer:
             certificate=None,
             pairs=self._plan.default,
             requested_by=self._requested_by,
+            handshake=handshake_of(server_name, self._handshakes),
         )
 
 

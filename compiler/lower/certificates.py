@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.maps import map_key
 from compiler.model.layout import certificate_file, key_file
 from compiler.model.nginx import Map, Simple, Source
 from compiler.model.words import Expression, Literal
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
     from compiler.model.x509 import KeyPair
 
 
-def default_certificates(plan: Plan, sessions: str = "SSL") -> tuple[Simple, ...]:
+def default_certificates(
+    plan: Plan, sessions: str | None = "SSL", *, tickets: bool = True
+) -> tuple[Simple, ...]:
     """Return the TLS directives of the default server, whose context all others share.
 
-    *sessions* names the memory for its sessions.
+    *sessions* names the memory for its sessions; with None none are kept. Without *tickets*
+    clients do not get them to keep either, whatever is said elsewhere.
     """
-    cache = Literal(f"shared:{sessions}:{plan.session_cache_size}")
+    cache = False if sessions is None else Literal(f"shared:{sessions}:{plan.session_cache_size}")
     found = [Simple("ssl_session_cache", (cache,))]
+    if not tickets:
+        found.append(Simple("ssl_session_tickets", (False,)))
     if not plan.sni.certificates:
         return (*static_certificates(plan.sni.default), *found)
     found += _variable(Expression("$certificate"))
@@ -186,9 +192,3 @@ def _has_second(sni: SniPlan) -> bool:
 def _source(served: ServedCertificate) -> Source | None:
     entity = served.entity
     return None if entity is None else Source("certificate", entity.id, None, entity.source)
-
-
-def map_key(name: str) -> str:
-    """Spell a name so that `map` takes it as a plain key."""
-    special = name in ("default", "hostnames", "include", "volatile") or name[:1] in ("~", "\\")
-    return f"\\{name}" if special else name

@@ -31,10 +31,10 @@ _SCHEME = "$scheme:$ssl_server_name"
 
 
 class Dispatcher:
-    """Turns choices into maps; keeps those, and the answers that they lead to."""
+    """Turns choices into maps; keeps those, and the answers that they lead to in one server."""
 
     def __init__(self) -> None:
-        self.targets: dict[str, Answer] = {}
+        self._targets: dict[str, Answer] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
         self._maps: dict[str, Map] = {}
         self._tests: dict[str, Map] = {}
@@ -44,6 +44,11 @@ class Dispatcher:
         """Return the maps by name, so that one more moves no other."""
         tests = sorted(self._tests.items())
         return tuple(found for _, found in (*tests, *sorted(self._maps.items())))
+
+    def collect(self) -> dict[str, Answer]:
+        """Return where answers are collected from now on, by the keys of their locations."""
+        self._targets = {}
+        return self._targets
 
     def decide(self, choices: Iterable[Choice], otherwise: str) -> tuple[Simple, ...]:
         """Return what a location does to go on where the first of *choices* that holds leads.
@@ -73,7 +78,7 @@ class Dispatcher:
         key = f"{ROUTE}{name}"
         if self._owners.setdefault(key, parts) != parts:
             key = f"{key}.{_digest(*parts, length=64)}"
-        self.targets.setdefault(key, answer)
+        self._targets.setdefault(key, answer)
         return key
 
     def _map(self, conditions: list[Conditions]) -> Map:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.clients import MISSING, UNVERIFIED
 from compiler.lower.error_texts import CONTENT_TYPES, error_text
 from compiler.lower.formats import format_maps
 from compiler.lower.keys import ERRORS
@@ -28,6 +29,22 @@ _OWN = (415, 426)
 _REDIRECTS = (301, 302, 307, 308)
 _SPECIAL = ((494, 400, "large"), (WITHOUT_HTTP2, 426, "http2"), (PLAINTEXT_GRPC, 200, "grpcs"))
 """Errors that are told by another status, and the word by which they stay known."""
+
+_BAD_CERTIFICATE = 495
+"""nginx's own code for a certificate that it did not only fail to verify: expired, say."""
+
+_OF_CLIENTS = (
+    (_BAD_CERTIFICATE, 401, "unverified"),
+    (UNVERIFIED, 401, "unverified"),
+    (MISSING, 401, "missing"),
+)
+"""Likewise, where clients are asked for certificates."""
+
+_MESSAGES_OF_CLIENTS = {
+    "401?missing": "No required TLS certificate was sent",
+    "401?unverified": "TLS certificate failed verification",
+    "421": "TLS was negotiated for another host",
+}
 
 _MESSAGES = {
     "400": "Bad request",
@@ -60,9 +77,10 @@ _GRPC_NAMES = (("404", "NotFound"), ("503", "Unavailable"), ("415", "InvalidArgu
 """What a router's own answer is called; all others are told by their message."""
 
 
-def error_pages() -> tuple[Section, ...]:
+def error_pages(plan: Plan) -> tuple[Section, ...]:
     """Return which answers are Kong's."""
-    codes = sorted((*_KONGS, *_OWN))
+    codes = sorted((*_KONGS, *_OWN, *((421,) if plan.handshakes else ())))
+    special = (*_SPECIAL, *(_OF_CLIENTS if plan.handshakes else ()))
     by_format = f"{ERRORS}$error_format"
     return (
         Section(
@@ -74,7 +92,7 @@ def error_pages() -> tuple[Section, ...]:
                         "error_page",
                         (code, Literal(f"={told}"), Expression(f"{by_format}?{word}")),
                     )
-                    for code, told, word in _SPECIAL
+                    for code, told, word in special
                 ),
                 Simple("error_page", (*_REDIRECTS, Literal(f"{ERRORS}none"))),
             ),
@@ -107,9 +125,10 @@ def _texts(plan: Plan) -> dict[str, ErrorText]:
 
 def error_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind those locations."""
+    messages = _MESSAGES | (_MESSAGES_OF_CLIENTS if plan.handshakes else {})
     return (
-        _map("what an error is called", _STATUS, "$error_message", _OTHER, _MESSAGES),
-        *format_maps(plan.errors.default_type),
+        _map("what an error is called", _STATUS, "$error_message", _OTHER, messages),
+        *format_maps(plan.errors.default_type, ("401", "421") if plan.handshakes else ()),
         *(part for text in _texts(plan).values() for part in text.maps),
         *_grpc_maps(),
     )

@@ -16,11 +16,15 @@ _NAME = r"(?>[\w!#$&^.+-]{2,}|\*)"
 _MEDIA_TYPE = f"(?<accepted>{_NAME}/{_NAME})"
 _WEIGHTS = (*(rf"0\.{digit}" for digit in range(9, 0, -1)), r"0\.0(?:[1-9]|0[1-9])")
 _BY_ROUTER = ("404", "415", "426", "503")
-"""Errors that Kong's router tells; all others come from nginx."""
+"""Errors that Kong's router tells; all others come from plugins or from nginx."""
 
 
-def format_maps(default_type: str) -> tuple[Map, ...]:
-    """Return the maps to `$error_format`, the last part of the name of an error's location."""
+def format_maps(default_type: str, by_plugins: tuple[str, ...]) -> tuple[Map, ...]:
+    """Return the maps to `$error_format`, the last part of the name of an error's location.
+
+    *by_plugins* are the statuses of errors that plugins tell: they look at what the router does.
+    """
+    codes = sorted((*_BY_ROUTER, *by_plugins))
     return (
         Map(
             why="in which format an error is told",
@@ -52,7 +56,7 @@ def format_maps(default_type: str) -> tuple[Map, ...]:
             source=Expression("$status"),
             variable="$error_accept",
             default=Expression("$accepted_or_sent"),
-            entries=tuple((Literal(code), Expression("$http_accept")) for code in _BY_ROUTER),
+            entries=tuple((Literal(code), Expression("$http_accept")) for code in codes),
         ),
         _or_else("Accept", "$http_accept", "$accepted_or_sent", Expression("$sent_or_default")),
         _or_else("Content-Type", "$content_type", "$sent_or_default", expression(default_type)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower import grpc, websockets
 from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
+from compiler.lower.clients import client_refusals, remembered_client
 from compiler.lower.dispatch import route_source
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.upstream_tls import own_tls
@@ -40,7 +41,7 @@ def lower_location(
     *plain* tells whether requests may come without TLS, as far as the client is concerned.
     """
     remembered = _debug(answer, plan)
-    ifs = _refusals(answer, plan, plain=plain)
+    ifs = (*_refusals(answer, plan, plain=plain), *client_refusals(answer))
     if isinstance(answer, NoService):
         directives: tuple[Simple, ...] = (Simple("return", (503,)),)
     elif answer.destination.speaks_grpc:
@@ -91,7 +92,7 @@ def _remembered(answer: Proxied) -> tuple[Simple, ...]:
         found.append(Simple("set", (Expression("$upstream_address"), address)))
     if _is_websocket(answer):
         found += websockets.remembered()
-    return (*found, *captured(answer))
+    return (*found, *captured(answer), *remembered_client(answer))
 
 
 def _is_websocket(answer: Proxied) -> bool:

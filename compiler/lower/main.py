@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import lower_sni
+from compiler.lower.clients import client_maps
 from compiler.lower.control import lower_control_servers
 from compiler.lower.keys import lower_key_maps
 from compiler.lower.paths import lower_path_maps
@@ -14,7 +15,7 @@ from compiler.lower.requests import (
     lower_request_maps,
     lower_server_sections,
 )
-from compiler.lower.servers import lower_proxy_server
+from compiler.lower.servers import lower_proxy_servers
 from compiler.lower.sizes import map_sizes, power
 from compiler.lower.stream import lower_stream
 from compiler.lower.upstreams import lower_upstreams
@@ -58,9 +59,10 @@ def lower(plan: Plan) -> Main:
         *_beside_ours(plan, ("location",), _OWN_HEADERS),
         *_beside_ours(plan, ("http",), frozenset({"add_header"})),
     )
-    proxy_servers, dispatch_maps = lower_proxy_server(plan, own, _every_location(plan))
+    proxy_servers, dispatch_maps = lower_proxy_servers(plan, own, _every_location(plan))
     routing_maps = (*lower_key_maps(plan), *dispatch_maps) if proxy_servers else ()
     path_maps = lower_path_maps(plan) if proxy_servers else ()
+    access_maps = client_maps(plan)
     servers = (*proxy_servers, *lower_control_servers(plan))
     raw = plan.directives
     includes = []
@@ -68,6 +70,8 @@ def lower(plan: Plan) -> Main:
         includes += [
             Literal(f"conf/{name}.conf") for name in ("routing", "paths", "answers", "proxy")
         ]
+    if access_maps:
+        includes.append(Literal("conf/clients.conf"))
     if sni_maps and any(group.name == "proxy" and group.pairs for group in plan.listen.values()):
         includes.append(Literal("conf/certificates.conf"))
     injected = {d.name for d in raw.get("http", ())}
@@ -79,7 +83,9 @@ def lower(plan: Plan) -> Main:
             _general(plan, injected),
             _tls(plan, injected),
             *_sizes(
-                [*sni_maps, *answer_maps, *proxy_maps, *routing_maps, *path_maps], names, injected
+                [*sni_maps, *answer_maps, *proxy_maps, *routing_maps, *path_maps, *access_maps],
+                names,
+                injected,
             ),
             *_injected(raw.get("http", ()), "nginx_http_* settings"),
             *_injected(_upstream_tls(raw), "nginx_proxy_*_ssl_* settings"),
@@ -92,6 +98,7 @@ def lower(plan: Plan) -> Main:
         proxy_maps=proxy_maps,
         routing_maps=routing_maps,
         path_maps=path_maps,
+        access_maps=access_maps,
         proxy=(
             *_unrepeated(lower_proxy(plan), plan, "http"),
             *_beside_ours(plan, ("proxy", "location"), _UPSTREAM_HEADERS),

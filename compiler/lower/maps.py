@@ -1,4 +1,4 @@
-"""A `map` of texts that are expressions."""
+"""What the keys and rows of `map` blocks have in common."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def expression_map(
         default=Expression(default) if default else None,
         entries=tuple((Literal(key), Expression(value)) for key, value in entries.items()),
     )
+
+
+def map_key(name: str) -> str:
+    """Spell a name so that `map` takes it as a plain key."""
+    special = name in ("default", "hostnames", "include", "volatile") or name[:1] in ("~", "\\")
+    return f"\\{name}" if special else name

@@ -1,8 +1,9 @@
-"""The tables of all hosts to the one `server` block of the proxy listeners.
+"""The tables of all hosts to the `server` blocks of the proxy listeners.
 
-Kong has one server, too. A location is named by the key of its table and the path behind it:
-`location api.example.com/orders`. What clients send always begins with a slash, so no request
-finds a location but by the key that the maps give it.
+Kong has one server, and so has the output unless clients are asked for different certificates at
+different names: nginx asks by server. A location is named by the key of its table and the path
+behind it: `location api.example.com/orders`. What clients send always begins with a slash, so no
+request finds a location but by the key that the maps give it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import default_certificates
+from compiler.lower.clients import handshake_directives, sessions_of
 from compiler.lower.dispatch import NO_ROUTE, Dispatcher, go_on
 from compiler.lower.errors import error_locations, error_pages
 from compiler.lower.keys import ERRORS, EVERY_HOST, HTTPS_ONLY, location_key
@@ -20,10 +22,11 @@ from compiler.model.nginx import Location, Section, Server, Simple
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from compiler.model.access import Handshake
     from compiler.model.nginx import Map
-    from compiler.model.plan import Answer, Choice, HostTable, PathNode, Plan
+    from compiler.model.plan import Answer, Choice, HostTable, ListenGroup, PathNode, Plan
     from compiler.model.settings import Listener
     from compiler.model.words import Word
 
@@ -33,58 +36,113 @@ _NO_ERROR = Literal(f"^(?!{re.escape(ERRORS)})")
 _NOT_FOUND = (Simple("return", (404,)),)
 
 
-def lower_proxy_server(
+def lower_proxy_servers(
     plan: Plan, sections: tuple[Section, ...], injected: tuple[Simple, ...]
 ) -> tuple[tuple[Server, ...], tuple[Map, ...]]:
-    """Return the server of the proxy listeners, and the maps that choose among its locations.
+    """Return the servers of the proxy listeners, and the maps that choose among their locations.
 
-    *sections* are its own directives, *injected* stands in each of its locations.
+    It is one for all hosts; names at which clients are asked for other certificates have one of
+    their own. *sections* are directives of each, *injected* stands in each of their locations.
     """
     group = plan.listen.get("proxy")
     if group is None:
         return (), ()
-    secure = any(listener.ssl for listener in group.listeners)
-    # A trusted peer may say that its client came without TLS.
-    plain = bool(plan.trusted_ips) or any(not listener.ssl for listener in group.listeners)
-    locations = _Locations(plan, injected, plain=plain)
-    routed = tuple(locations.of_tables())
-    return (
-        Server(
-            comment="all hosts",
-            listens=tuple(lower_listen(x, plan, is_default=True) for x in group.listeners),
-            names=(Literal("_"),),
-            directives=default_certificates(plan) if secure else (),
+    dispatcher = Dispatcher()
+    servers = _Servers(plan, group, sections, injected, dispatcher)
+    made = [servers.of_all(next(iter(plan.handshakes), None))]
+    made += [servers.of_names(handshake) for handshake in plan.handshakes[1:]]
+    return tuple(made), dispatcher.maps
+
+
+class _Servers:
+    """Makes the servers of the proxy listeners."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        group: ListenGroup,
+        sections: tuple[Section, ...],
+        injected: tuple[Simple, ...],
+        dispatcher: Dispatcher,
+    ) -> None:
+        self._plan = plan
+        self._listeners = group.listeners
+        self._sections = sections
+        self._injected = injected
+        self._dispatcher = dispatcher
+
+    def of_all(self, handshake: Handshake | None) -> Server:
+        """Return the server of all hosts that have none of their own."""
+        names = ("_",) if handshake is None else ("_", *handshake.names)
+        return self._server("all hosts", self._listeners, names, handshake, is_default=True)
+
+    def of_names(self, handshake: Handshake) -> Server:
+        """Return the server of some hosts, over TLS alone."""
+        asked = "" if handshake.asks else "not "
+        comment = f"hosts at which clients are {asked}asked for a certificate"
+        secure = tuple(listener for listener in self._listeners if listener.ssl)
+        return self._server(comment, secure, handshake.names, handshake, is_default=False)
+
+    def _server(
+        self,
+        comment: str,
+        listeners: tuple[Listener, ...],
+        names: Iterable[str],
+        handshake: Handshake | None,
+        *,
+        is_default: bool,
+    ) -> Server:
+        plan = self._plan
+        # A trusted peer may say that its client came without TLS.
+        plain = bool(plan.trusted_ips) or any(not listener.ssl for listener in listeners)
+        secure = any(listener.ssl for listener in listeners)
+        memory, tickets = sessions_of(handshake, plan)
+        locations = _Locations(plan, self._injected, self._dispatcher, plain=plain)
+        tables = plan.tables
+        if handshake is not None:
+            tables = tuple(table for table in tables if table.key in handshake.tables)
+        routed = tuple(locations.of_tables(tables))
+        return Server(
+            comment=comment,
+            listens=tuple(lower_listen(x, plan, is_default=is_default) for x in listeners),
+            names=tuple(Literal(name) for name in names),
+            directives=(
+                *(default_certificates(plan, memory, tickets=tickets) if secure else ()),
+                *(() if handshake is None else handshake_directives(handshake)),
+            ),
             sections=(
-                *sections,
-                *error_pages(),
+                *self._sections,
+                *error_pages(plan),
                 Section(
                     comment="a location's name is a table's key and a path in it, but for errors",
                     directives=(Simple("rewrite", (_NO_ERROR, location_key(plan))),),
                 ),
             ),
             locations=(*routed, *locations.of_targets(), *_elsewhere(plan), *error_locations(plan)),
-        ),
-    ), locations.dispatcher.maps
+        )
 
 
 class _Locations:
     """Makes the locations, and collects what those at which something is decided lead to."""
 
-    def __init__(self, plan: Plan, injected: tuple[Simple, ...], *, plain: bool) -> None:
-        self.dispatcher = Dispatcher()
+    def __init__(
+        self, plan: Plan, injected: tuple[Simple, ...], dispatcher: Dispatcher, *, plain: bool
+    ) -> None:
+        self.dispatcher = dispatcher
+        self._targets = dispatcher.collect()
         self._plan = plan
         self._injected = injected
         self._plain = plain
         self._sent_away = {key for found in plan.https_only for key in found.keys}
 
-    def of_tables(self) -> Iterator[Location]:
+    def of_tables(self, tables: Iterable[HostTable]) -> Iterator[Location]:
         """Yield the locations of every table."""
-        for table in self._plan.tables:
+        for table in tables:
             yield from self._of_table(table)
 
     def of_targets(self) -> Iterator[Location]:
         """Yield the locations that decisions lead to, by name."""
-        for key, answer in sorted(self.dispatcher.targets.items()):
+        for key, answer in sorted(self._targets.items()):
             yield self._answering(answer, Literal(f"{key}/"), None, plain=self._plain)
 
     def _of_table(self, table: HostTable) -> Iterator[Location]:

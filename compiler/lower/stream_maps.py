@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compiler.lower.certificates import map_key
+from compiler.lower.maps import map_key
 from compiler.model.nginx import Map, Source
 from compiler.model.stream import OTHER
 from compiler.model.words import Expression, Literal

@@ -157,6 +157,7 @@ class Main:
     proxy_maps: tuple[Map, ...]
     routing_maps: tuple[Map, ...]
     path_maps: tuple[Map, ...]
+    access_maps: tuple[Map, ...]
     proxy: tuple[Section, ...]
     stream: StreamBlock | None = None
 

@@ -6,16 +6,18 @@ from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from compiler.model.access import OPEN
 from compiler.model.protocols import GRPC, WEBSOCKET
 from compiler.model.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from compiler.model.access import Access, Handshake
     from compiler.model.answers import ErrorTexts, Headers
     from compiler.model.balancing import Balancing, Capture, Health, Lookup
     from compiler.model.config import Because
-    from compiler.model.entities import Certificate, Route, Service, Upstream
+    from compiler.model.entities import Certificate, Consumer, Route, Service, Upstream
     from compiler.model.settings import Directive, Listener
     from compiler.model.stream import StreamPlan
     from compiler.model.x509 import Bundle, KeyPair
@@ -130,6 +132,7 @@ class Proxied:
     destination: Destination
     group: UpstreamGroup | None
     tls_name: str | None
+    access: Access = OPEN
 
     @property
     def strips(self) -> bool:
@@ -149,6 +152,7 @@ class NoService:
     """A request whose route has no service: 503."""
 
     route: Route
+    access: Access = OPEN
 
 
 Answer = Proxied | NoService
@@ -323,6 +327,7 @@ class Features:
     keepalive_by_default: bool
     lookup_without_ipv4: bool
     long_locations: bool
+    sessions_know_their_server: bool
 
 
 @value(kw_only=True)
@@ -349,6 +354,10 @@ class Plan:
     sni: SniPlan
     tables: tuple[HostTable, ...]
     https_only: tuple[HttpsOnly, ...]
+    handshakes: tuple[Handshake, ...]
+    """What clients are asked for, those of all other names first; empty: nobody is asked."""
+    consumers: tuple[Consumer, ...]
+    """Those as whom somebody may be let in."""
     groups: tuple[UpstreamGroup, ...]
     compiles_regexes: bool
     """Whether nginx compiles them to machine code: faster, for some 10 KB of memory each."""

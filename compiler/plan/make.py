@@ -9,11 +9,14 @@ from compiler.catalog import tls_rules
 from compiler.model.balancing import Lookup
 from compiler.model.place import Default, place_of
 from compiler.model.plan import Keepalive, ListenGroup, Plan
+from compiler.plan.access import AccessPlanner
 from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
+from compiler.plan.handshakes import plan_handshakes
 from compiler.plan.headers import plan_errors, plan_headers
 from compiler.plan.names import plan_lookup
+from compiler.plan.open_ways import report_open_ways
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import flavor_of, plan_tables, request_candidates
@@ -28,11 +31,12 @@ from compiler.router.priority import is_stream
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from compiler.model.access import Handshake
     from compiler.model.config import Config, UpstreamTlsDefaults
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route
     from compiler.model.inputs import Inputs
-    from compiler.model.plan import Destination, Features
+    from compiler.model.plan import Destination, Features, HostTable, HttpsOnly
     from compiler.model.settings import Settings
     from compiler.model.stream import StreamPlan
     from compiler.model.x509 import KeyPair
@@ -58,10 +62,12 @@ def make_plan(
     listen = _listen_groups(config, self_signed)
     destinations = _destinations(config, features, inputs, report)
     flavor = flavor_of(settings)
+    access = AccessPlanner(config, report)
     tables, groups = plan_tables(
         request_candidates(config, report),
         config.entities.services,
         destinations,
+        access,
         tls_listener=any(x.ssl for x in settings.listeners.get("proxy", ())),
         report=report,
     )
@@ -69,6 +75,8 @@ def make_plan(
     headers = plan_headers(settings, report)
     # A trusted peer may have been asked over HTTPS; debug headers name the route.
     alike = not settings.items("trusted_ips") and not headers.debug
+    https_only = https_only_tables(tables) if alike else ()
+    report_open_ways(tables, report)
     report_cost(tables, features, inputs.nginx_version, report)
     for defaults, reached in (
         (config.materials.upstream, [d for d in destinations.values() if not d.speaks_grpc]),
@@ -86,7 +94,9 @@ def make_plan(
         listen=listen,
         sni=plan_sni(config, next(filter(None, secured), ())),
         tables=tables,
-        https_only=https_only_tables(tables) if alike else (),
+        https_only=https_only,
+        handshakes=_plan_handshakes(tables, https_only, config, report),
+        consumers=access.consumers(),
         groups=groups,
         compiles_regexes=len(groups) < LARGE,
         common_tls=plan_common_policy(tables, config.materials.upstream, grpc=False),
@@ -110,6 +120,17 @@ def make_plan(
         log_level=settings.text("log_level") or "notice",
         stream=stream,
     )
+
+
+def _plan_handshakes(
+    tables: tuple[HostTable, ...],
+    https_only: tuple[HttpsOnly, ...],
+    config: Config,
+    report: Report,
+) -> tuple[Handshake, ...]:
+    plain = any(not listener.ssl for listener in config.settings.listeners.get("proxy", ()))
+    away = {key for found in https_only for key in found.keys}
+    return plan_handshakes(tables, away if plain else {t.key for t in tables}, report)
 
 
 def _request_routes(config: Config) -> list[Route]:

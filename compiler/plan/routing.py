@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from compiler.model.entities import Route, Service
     from compiler.model.plan import Answer, Destination, UpstreamGroup
     from compiler.model.settings import Settings
+    from compiler.plan.access import AccessPlanner
     from compiler.plan.hosts import HostClass
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import Flavor
@@ -44,6 +45,7 @@ def plan_tables(
     ways: Iterable[Candidate],
     services: Mapping[str, Service],
     destinations: Mapping[str, Destination],
+    access: AccessPlanner,
     *,
     tls_listener: bool,
     report: Report,
@@ -55,7 +57,7 @@ def plan_tables(
     classes = host_classes(ways)
     if not _bounded(classes, report):
         return (), ()
-    planner = _Planner(services, destinations, tls_listener=tls_listener, report=report)
+    planner = _Planner(services, destinations, access, tls_listener=tls_listener, report=report)
     entered = {id(found.parent) for found in classes if found.port is not None}
     tables = []
     choices = 0
@@ -165,12 +167,14 @@ class _Planner:
         self,
         services: Mapping[str, Service],
         destinations: Mapping[str, Destination],
+        access: AccessPlanner,
         *,
         tls_listener: bool,
         report: Report,
     ) -> None:
         self._services = services
         self._destinations = destinations
+        self._access = access
         self._conditions = ConditionPlanner(tls_listener=tls_listener, report=report)
         self.groups = GroupPlanner(many=len(destinations))
 
@@ -213,8 +217,9 @@ class _Planner:
 
     def _answer(self, winner: Candidate, host: str | None) -> Answer:
         route = winner.route
+        access = self._access.of(route)
         if route.service is None:
-            return NoService(route=route)
+            return NoService(route=route, access=access)
         service = self._services[route.service]
         destination = self._destinations[service.id]
         taken = self._conditions.stripped(winner)
@@ -230,6 +235,7 @@ class _Planner:
             destination=destination,
             group=self.groups.of(route, destination, host) if destination.fixed_peers else None,
             tls_name=_tls_name(route, destination, host),
+            access=access,
         )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
-from compiler.catalog.plugins import HARMLESS
+from compiler.catalog.plugins import HARMLESS, is_compiled
 from compiler.model.diagnostic import Severity
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _PROTECTION = "routes are served with less protection than was asked for"
 def check_plugins(config: Config, *, allowed: AbstractSet[str], report: Report) -> None:
     """Report each plugin: a warning where it is harmless or *allowed*, an error elsewhere."""
     for plugin in config.entities.plugins.values():
-        if not plugin.enabled:
+        if not plugin.enabled or is_compiled(plugin):
             continue
         loss = HARMLESS.get(plugin.name)
         rule = rules.PLUGIN_REFUSED if loss is None else rules.PLUGIN_IGNORED
@@ -33,7 +33,7 @@ def check_plugins(config: Config, *, allowed: AbstractSet[str], report: Report) 
             entity=plugin.ref,
             severity=Severity.WARNING if plugin.name in allowed else None,
             plugin=plugin.name,
-            scope=_scope(plugin, config),
+            scope=scope_of(plugin, config),
             loss=loss or _PROTECTION,
         )
 
@@ -52,7 +52,8 @@ def check_uncompiled(config: Config, report: Report) -> None:
         report.add(rules.ENTITY_IGNORED, first[kind], count=count, kind=kind)
 
 
-def _scope(plugin: Plugin, config: Config) -> str:
+def scope_of(plugin: Plugin, config: Config) -> str:
+    """Return what a plugin is for, in words."""
     entities = config.entities
     parts = []
     if plugin.route is not None and plugin.route in entities.routes:

@@ -175,20 +175,23 @@ def https_request(
     ca: str | None = None,
     client: Identity | None = None,
     context: ssl.SSLContext | None = None,
+    resume: HandshakeResult | None = None,
     tls: bool = True,
 ) -> Response:
     """Make one HTTP/1.1 request to 127.0.0.1 and close.
 
     `path` is the request target, sent byte for byte. SNI is the host without its port,
     unless `sni` says otherwise (None: none). `headers` replace `Host` and `Connection`.
+    `resume` takes the earlier result's context too.
     """
     request = _request_bytes(method, path, host, headers, body)
     with _connected(port) as plain:
         if not tls:
             return _exchange(plain, request, method, None)
+        context = resume.context if resume else context
         context = context or client_context(ca=ca, client=client)
         name = host.rpartition(":")[0] or host if isinstance(sni, _SameAsHost) else sni
-        with _secured(plain, context, name, None) as secured:
+        with _secured(plain, context, name, resume) as secured:
             return _exchange(secured, request, method, _result(secured))
 
 

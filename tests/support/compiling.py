@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import BytecodeCache
 
 from compiler.catalog import (
+    access_rules,
     answer_rules,
     document_rules,
     entity_rules,
@@ -72,6 +73,7 @@ tree.environment = _environment
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 CATALOGS = (
+    access_rules,
     answer_rules,
     read_rules,
     document_rules,

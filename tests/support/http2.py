@@ -51,16 +51,21 @@ def request(
     body: bytes | None = b"",
     tls: bool = True,
     method: str = "POST",
+    sni: str | None = None,
+    client: Identity | None = None,
 ) -> Answer:
-    """Make one request to 127.0.0.1; in plain text by prior knowledge."""
+    """Make one request to 127.0.0.1; in plain text by prior knowledge.
+
+    SNI is the authority without its port, unless `sni` says otherwise.
+    """
     with contextlib.ExitStack() as stack:
         connection: socket.socket = stack.enter_context(
             socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT)
         )
         if tls:
-            context = client_context()
+            context = client_context(client=client)
             context.set_alpn_protocols(["h2"])
-            name = authority.partition(":")[0]
+            name = sni or authority.partition(":")[0]
             connection = stack.enter_context(context.wrap_socket(connection, server_hostname=name))
         return _exchange(connection, method, authority, path, list(headers), body, tls=tls)
 

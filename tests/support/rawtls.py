@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -39,18 +39,24 @@ _X25519 = 0x001D
 _GROUPS = [_X25519, 0x0017, 0x0018]
 
 _ALERT, _HANDSHAKE, _APPLICATION = 21, 22, 23
-_SERVER_HELLO, _CERTIFICATE, _HELLO_DONE, _FINISHED = 2, 11, 14, 20
+_SERVER_HELLO, _CERTIFICATE, _REQUEST, _HELLO_DONE, _FINISHED = 2, 11, 13, 14, 20
 _SNI_EXTENSION, _VERSIONS_EXTENSION, _KEY_SHARE_EXTENSION = 0, 43, 51
 _RETRY_RANDOM = hashlib.sha256(b"HelloRetryRequest").digest()
 
 
 @dataclass(frozen=True)
 class RawResult:
-    """The certificates that a server sent, leaf first, or the alert's number in their place."""
+    """The certificates that a server sent, leaf first, or the alert's number in their place.
+
+    `requested` tells whether it asks for the client's, and of which authorities in TLS 1.2 (the
+    DER of their names). `named` tells whether its hello, in TLS 1.2, acknowledged the server name.
+    """
 
     chain_ders: list[bytes] = field(default_factory=list)
     alert: int | None = None
-    named: bool = False  # the server's hello acknowledged the server name (TLS 1.2 only)
+    named: bool = False
+    requested: bool = False
+    authorities: list[bytes] = field(default_factory=list)
 
     @property
     def leaf_der(self) -> bytes | None:
@@ -128,7 +134,7 @@ def _client_hello(sni: bytes | None, auth: Auth, version: Version, share: bytes)
 
 
 class _Reader:
-    """Reads the server's flight up to its certificate."""
+    """Reads the server's first flight."""
 
     def __init__(self, connection: socket.socket, hello: bytes, private: X25519PrivateKey) -> None:
         self._connection = connection
@@ -141,21 +147,24 @@ class _Reader:
         self._alert: int | None = None
 
     def certificates(self) -> RawResult:
-        named = False
+        seen: dict[str, Any] = {}
         while True:
             message = self._message()
             if message is None:
-                return RawResult(alert=self._alert, named=named)
+                return RawResult(**{**seen, "chain_ders": [], "alert": self._alert})
             kind, body = message[0], message[4:]
             if kind == _SERVER_HELLO:
                 extensions = _server_extensions(body)
-                named = _SNI_EXTENSION in extensions
+                seen["named"] = _SNI_EXTENSION in extensions
                 if _KEY_SHARE_EXTENSION in extensions:
                     self._decrypt_from_now(message, body, extensions[_KEY_SHARE_EXTENSION])
             elif kind == _CERTIFICATE:
-                return RawResult(_certificates(body, encrypted=bool(self._secrets)), named=named)
+                seen["chain_ders"] = _certificates(body, encrypted=bool(self._secrets))
+            elif kind == _REQUEST:
+                seen["requested"] = True
+                seen["authorities"] = [] if self._secrets else _authorities(body)
             elif kind in (_HELLO_DONE, _FINISHED):
-                return RawResult(named=named)
+                return RawResult(**seen)
 
     def _exactly(self, size: int) -> bytes:
         while len(self._stream) < size:
@@ -236,3 +245,15 @@ def _certificates(body: bytes, *, encrypted: bool) -> list[bytes]:
         if encrypted:
             at += 2 + int.from_bytes(body[at : at + 2], "big")
     return ders
+
+
+def _authorities(body: bytes) -> list[bytes]:
+    """Return the names in a request for a certificate in TLS 1.2."""
+    rest = body[1 + body[0] :]
+    rest = rest[2 + int.from_bytes(rest[:2], "big") :][2:]
+    found = []
+    while rest:
+        size = int.from_bytes(rest[:2], "big")
+        found.append(rest[2 : 2 + size])
+        rest = rest[2 + size :]
+    return found

@@ -1,0 +1,139 @@
+"""K50x: who may come in."""
+
+from compiler.model.diagnostic import Rule, Severity
+
+TRUST_DIFFERS = Rule(
+    code="K500",
+    name="client-trust-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "routes {one} and {other} may both be asked for by {name}, and trust certificates of "
+        "different authorities; nginx verifies a client once, before it knows the route"
+    ),
+    hint=(
+        "give the routes hosts (or snis) of their own, let both plugins trust the same "
+        "ca_certificates, or compile for --target openresty"
+    ),
+)
+LOOKUP_BY_SAN = Rule(
+    code="K501",
+    name="client-names-not-compiled",
+    severity=Severity.WARNING,
+    message=(
+        "plugin mtls-auth ({scope}): nginx does not know the subject alternative names of a "
+        "certificate; clients whose certificate has some are refused, others are known by their CN"
+    ),
+    hint=(
+        "use certificates without subject alternative names, set skip_consumer_lookup, or compile "
+        "for --target openresty"
+    ),
+)
+SAN_HEADER = Rule(
+    code="K502",
+    name="client-san-header-not-compiled",
+    severity=Severity.WARNING,
+    message=(
+        "plugin mtls-auth ({scope}): upstreams are not told X-Client-Cert-San: nginx does not know "
+        "the subject alternative names of a certificate"
+    ),
+    hint="let upstreams go by X-Client-Cert-Dn, or compile for --target openresty",
+)
+PARTIAL_CHAIN = Rule(
+    code="K503",
+    name="client-partial-chain-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "plugin mtls-auth ({scope}): allow_partial_chain trusts {subject}, which another authority "
+        "certifies; nginx follows chains to their root"
+    ),
+    hint="add the root to ca_certificates, or compile for --target openresty",
+)
+CHAIN_WITHOUT_ROOT = Rule(
+    code="K504",
+    name="client-trust-without-root",
+    severity=Severity.WARNING,
+    message=(
+        "plugin mtls-auth ({scope}): no client is ever let in: {subject} is certified by {issuer}, "
+        "which is not among ca_certificates"
+    ),
+    hint="add {issuer}, or set allow_partial_chain",
+)
+REVOCATION_UNCHECKED = Rule(
+    code="K505",
+    name="client-revocation-not-compiled",
+    severity=Severity.WARNING,
+    message=(
+        "plugin mtls-auth ({scope}): revocation_check_mode {mode} is not compiled: nginx does not "
+        "ask who revoked a certificate"
+    ),
+    hint="set revocation_check_mode to SKIP to say that this is known",
+)
+REVOCATION_STRICT = Rule(
+    code="K506",
+    name="client-strict-revocation-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "plugin mtls-auth ({scope}): revocation_check_mode STRICT is not compiled: revoked "
+        "certificates would be let in"
+    ),
+    hint="keep these routes on Kong, or accept that and set SKIP",
+)
+CREDENTIAL_AUTHORITY = Rule(
+    code="K507",
+    name="client-credential-authority-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "plugin mtls-auth ({scope}): credential {name} counts for certificates of one of several "
+        "authorities alone; nginx does not know which one verified a certificate"
+    ),
+    hint="leave ca_certificate out, trust one authority alone, or compile for --target openresty",
+)
+REQUEST_INJECTED = Rule(
+    code="K508",
+    name="client-certificates-injected",
+    severity=Severity.ERROR,
+    message=("{setting} and plugin {plugin} both say whether clients are asked for a certificate"),
+    hint="remove the setting: the plugin asks where it is needed",
+)
+NO_TLS_LISTENER = Rule(
+    code="K509",
+    name="client-certificates-without-tls",
+    severity=Severity.WARNING,
+    message="plugin {plugin} ({scope}): no proxy listener has TLS, so every request is refused",
+    hint="add ssl to an address of proxy_listen",
+)
+OPEN_WAY = Rule(
+    code="K510",
+    name="service-protected-in-part",
+    severity=Severity.WARNING,
+    message=(
+        "service {service} is reached by route {open} without a client's certificate, and by "
+        "route {guarded} with one alone"
+    ),
+    hint="put the plugin on the service, or make sure that this is meant",
+)
+ASKED_EVERYWHERE = Rule(
+    code="K511",
+    name="client-certificates-asked-everywhere",
+    severity=Severity.INFO,
+    message=(
+        "clients of every server name that has no routes of its own are asked for a certificate, "
+        "also those that send none: route {route} has neither hosts nor snis"
+    ),
+    hint="give the route hosts, and only their clients are asked",
+)
+
+RULES = (
+    TRUST_DIFFERS,
+    LOOKUP_BY_SAN,
+    SAN_HEADER,
+    PARTIAL_CHAIN,
+    CHAIN_WITHOUT_ROOT,
+    REVOCATION_UNCHECKED,
+    REVOCATION_STRICT,
+    CREDENTIAL_AUTHORITY,
+    REQUEST_INJECTED,
+    NO_TLS_LISTENER,
+    OPEN_WAY,
+    ASKED_EVERYWHERE,
+)

@@ -1,0 +1,175 @@
+"""Who may come in: what routes ask of clients' certificates, and what upstreams are told of them.
+
+nginx has verified the certificate in the handshake (`$ssl_client_verify`); a route asks for what
+came of it, and whether the handshake was for the host that is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.lower.consumers import SUBJECT, ClientVariables, consumer_maps, name_maps
+from compiler.lower.maps import expression_map as _map
+from compiler.model.layout import bundle_file
+from compiler.model.nginx import If, Simple
+from compiler.model.words import Expression, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compiler.model.access import Access, Handshake
+    from compiler.model.nginx import Map
+    from compiler.model.plan import Answer, Plan
+
+MISSING, UNVERIFIED = 596, 595
+"""Codes for the two ways to fail, told as 401."""
+
+_MISDIRECTED = 421
+_LONGEST_CHAIN = 100
+"""OpenSSL's own limit, which is Kong's."""
+
+_STATE = "$certificate_state"
+_ANONYMOUS = "$anonymous_consumer"
+_DN = "$client_certificate_dn"
+
+_HEADERS = {
+    "X-Consumer-ID": "$consumer",
+    "X-Consumer-Custom-ID": "$consumer_custom_id",
+    "X-Consumer-Username": "$consumer_username",
+    "X-Credential-Identifier": "$credential",
+    "X-Anonymous-Consumer": _ANONYMOUS,
+    "X-Client-Cert-Dn": _DN,
+    "X-Client-Cert-San": "$client_certificate_san",
+    "X-Consumer-Groups": "$consumer_groups",
+    "X-Authenticated-Groups": "$authenticated_groups",
+}
+"""What upstreams are told of a client. A client's own word for any of it never gets through."""
+
+
+def handshake_directives(handshake: Handshake) -> tuple[Simple, ...]:
+    """Return what a server says of clients' certificates."""
+    if not handshake.asks:
+        return ()
+    # Who is refused is the routes' business: a client without a certificate may ask for others.
+    found = [Simple("ssl_verify_client", (Literal("optional_no_ca"),))]
+    if handshake.trust is not None:
+        # The one kind of list is told to clients, the other is not.
+        name = "ssl_client_certificate" if handshake.sends_names else "ssl_trusted_certificate"
+        found.append(Simple(name, (Literal(bundle_file(handshake.trust.bundle)),)))
+        found.append(Simple("ssl_verify_depth", (_LONGEST_CHAIN,)))
+    return tuple(found)
+
+
+def sessions_of(handshake: Handshake | None, plan: Plan) -> tuple[str | None, bool]:
+    """Return the name of a server's memory for sessions, and whether its clients keep tickets.
+
+    With a session comes what its own handshake verified, and nginx lets it be taken up at servers
+    that believe other authorities. So where there are several kinds of handshakes, those that
+    verify leave no session: not in the memory, which is one for all servers of a socket, and not
+    in a ticket.
+    """
+    if len(plan.handshakes) < 2:
+        return "SSL", True
+    asks = handshake is not None and handshake.asks
+    return None, plan.features.sessions_know_their_server and not asks
+
+
+def client_headers(plan: Plan) -> dict[str, str]:
+    """Return the headers that tell upstreams who asks; an empty value takes a header away."""
+    accesses = _accesses(plan)
+    if not accesses:
+        return {}
+    said = {variable for access, by_host in accesses for variable, _ in _told(access, by_host)}
+    if "$consumer" in said:
+        said |= {"$consumer_username", "$consumer_custom_id"}
+    return {name: value if value in said else "" for name, value in _HEADERS.items()}
+
+
+def client_maps(plan: Plan) -> tuple[Map, ...]:
+    """Return the maps behind all that."""
+    found: dict[str, Map] = {}
+    asked = [(a.certificate, by_host) for a, by_host in _accesses(plan) if a.certificate]
+    for auth, by_host in asked:
+        variables = ClientVariables(auth, by_host=by_host)
+        found |= {made.variable: made for made in variables.maps()}
+    if not asked:
+        return ()
+    looked_up = any(auth.lookup for auth, _ in asked)
+    return (
+        *_states(),
+        *(name_maps() if looked_up else ()),
+        *(found[name] for name in sorted(found)),
+        *(consumer_maps(plan.consumers) if "$consumer" in client_headers(plan).values() else ()),
+    )
+
+
+def _states() -> tuple[Map, ...]:
+    return (
+        _map(
+            "what became of a client's certificate",
+            "$ssl_client_verify",
+            _STATE,
+            {"SUCCESS": "verified", "": "missing", "NONE": "missing"},
+            default="unverified",
+        ),
+        _map("none was sent", _STATE, "$certificate_missing", {"missing": "1"}),
+        _map(
+            "one was sent that is not believed", _STATE, "$certificate_refused", {"unverified": "1"}
+        ),
+        _map(
+            "whether TLS was meant for another host: its certificate counts for that one alone",
+            "$https:$ssl_server_name:$host",
+            "$misdirected",
+            {"~^:": "", r"~*^on:(?<name_meant>[^:]+?)\.?:\k<name_meant>$": ""},
+            default="1",
+        ),
+    )
+
+
+def remembered_client(answer: Answer) -> tuple[Simple, ...]:
+    """Remember who asks, for the headers to the upstream."""
+    return tuple(
+        Simple("set", (Expression(variable), Expression(value)))
+        for variable, value in _told(answer.access, not answer.route.snis)
+    )
+
+
+def client_refusals(answer: Answer) -> tuple[If, ...]:
+    """Return whom the route of *answer* refuses, and how."""
+    auth = answer.access.certificate
+    # Where anybody is let in, who is not believed comes in as that.
+    if auth is None or auth.anonymous is not None:
+        return ()
+    by_host = not answer.route.snis
+    found = [_refuse("$misdirected", _MISDIRECTED)] if by_host else []
+    found.append(_refuse("$certificate_missing", MISSING))
+    found.append(_refuse("$certificate_refused", UNVERIFIED))
+    if auth.lookup is not None:
+        found.append(_refuse(ClientVariables(auth, by_host=by_host).unknown, UNVERIFIED))
+    return tuple(found)
+
+
+def _refuse(variable: str, code: int) -> If:
+    return If(variable=variable, directives=(Simple("return", (code,)),))
+
+
+def _accesses(plan: Plan) -> tuple[tuple[Access, bool], ...]:
+    """Return what routes ask, and whether certificates count for the host asked for alone."""
+    found = ((a.access, not a.route.snis) for a in plan.answers if not a.access.is_open)
+    return tuple(dict.fromkeys(found))
+
+
+def _told(access: Access, by_host: bool) -> Iterator[tuple[str, str]]:  # noqa: FBT001
+    """Yield the variables that a route with *access* sets, with their values."""
+    auth = access.certificate
+    if auth is None:
+        return
+    variables = ClientVariables(auth, by_host=by_host)
+    if auth.lookup is None:
+        yield _DN, SUBJECT if auth.anonymous is None else variables.subject
+    if auth.lookup is not None or auth.anonymous is not None:
+        yield "$consumer", variables.consumer
+    if variables.has_credentials:
+        yield "$credential", variables.credential
+    if auth.anonymous is not None:
+        yield _ANONYMOUS, variables.anonymous

@@ -1,0 +1,98 @@
+"""Who may come in: what a request has to pass before its route answers."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Literal
+
+from compiler.model.values import value
+
+if TYPE_CHECKING:
+    from compiler.model.entities import Consumer, Plugin
+    from compiler.model.x509 import Bundle
+
+Revocation = Literal["SKIP", "IGNORE_CA_ERROR", "STRICT"]
+
+
+@value(kw_only=True)
+class Trust:
+    """Whose certificates are believed: those of `authorities` (ids of entities, sorted).
+
+    With `partial_chains` an authority that others certify is an end of the chain, too.
+    """
+
+    authorities: tuple[str, ...]
+    bundle: Bundle
+    partial_chains: bool = False
+    revocation: Revocation = "IGNORE_CA_ERROR"
+
+
+@value(kw_only=True)
+class Match:
+    """A name in a certificate that is a consumer's; `credential` is the id of what says so.
+
+    With `authority` (the id of an entity) it is the consumer's in certificates of that one alone.
+    """
+
+    name: str
+    consumer: str
+    credential: str | None = None
+    authority: str | None = None
+
+
+@value(kw_only=True)
+class ConsumerLookup:
+    """Whose a certificate is: the first of `matches` with one of its names, else `default`'s."""
+
+    matches: tuple[Match, ...]
+    default: str | None
+
+
+@value(kw_only=True)
+class CertificateAuth:
+    """A certificate that clients have to show: in their handshake (mtls-auth).
+
+    Without `lookup` any trusted certificate is enough, and its `group_by` is the client's group.
+    Who has none, or none that is believed, is let in as the consumer `anonymous`, if there is one.
+    `sends_names` tells whether clients are told whose certificates are believed.
+    """
+
+    plugin: Plugin = field(compare=False)
+    trust: Trust
+    lookup: ConsumerLookup | None
+    anonymous: Consumer | None
+    group_by: Literal["CN", "DN"]
+    sends_names: bool
+
+
+@value(kw_only=True)
+class Access:
+    """What Kong's plugins ask of the requests of a route, in the order in which they do."""
+
+    certificate: CertificateAuth | None = None
+    requests_certificate: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether nothing is asked."""
+        return self == OPEN
+
+
+OPEN = Access()
+
+
+@value(kw_only=True)
+class Handshake:
+    """What clients are asked for when they connect with one of `names` (server names of TLS).
+
+    Without `asks` that is nothing. `trust` verifies the certificate; without it any is taken.
+    `tables` are the keys of those that requests to these names are looked up in. The first
+    handshake of a plan is that of all other names, and of clients that send none; it has names
+    where they would be taken for another's.
+    """
+
+    names: tuple[str, ...]
+    asks: bool
+    trust: Trust | None
+    sends_names: bool
+    tables: frozenset[str]

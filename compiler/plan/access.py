@@ -1,0 +1,64 @@
+"""What each route asks of its clients: which plugin of each kind applies, and what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.catalog.plugins import is_compiled
+from compiler.model.access import OPEN, Access
+from compiler.plan.certificate_auth import CertificateAuthPlanner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compiler.model.config import Config
+    from compiler.model.diagnostic import Report
+    from compiler.model.entities import Consumer, Plugin, Route
+
+
+class AccessPlanner:
+    """Plans what routes ask for; equal ones are asked for once."""
+
+    def __init__(self, config: Config, report: Report) -> None:
+        self._plugins = _by_scope(config)
+        self._certificates = CertificateAuthPlanner(config, report)
+
+    def of(self, route: Route) -> Access:
+        """Return what *route* asks of its clients."""
+        if not self._plugins:
+            return OPEN
+        mtls = self._applying("mtls-auth", route)
+        return Access(
+            certificate=None if mtls is None else self._certificates.plan(mtls),
+            requests_certificate=self._applying("tls-handshake-modifier", route) is not None,
+        )
+
+    def consumers(self) -> tuple[Consumer, ...]:
+        """Return those as whom the routes planned so far let somebody in."""
+        return self._certificates.consumers()
+
+    def _applying(self, name: str, route: Route) -> Plugin | None:
+        """Return the plugin of that name that Kong runs for *route*: the one closest to it."""
+        for scope in _scopes(route):
+            found = self._plugins.get((name, *scope))
+            if found is not None:
+                return found
+        return None
+
+
+def _scopes(route: Route) -> Iterator[tuple[str | None, str | None]]:
+    """Yield the scopes (route, service) that a route's requests are in, closest first."""
+    if route.service is not None:
+        yield route.id, route.service
+    yield route.id, None
+    if route.service is not None:
+        yield None, route.service
+    yield None, None
+
+
+def _by_scope(config: Config) -> dict[tuple[str, str | None, str | None], Plugin]:
+    return {
+        (plugin.name, plugin.route, plugin.service): plugin
+        for plugin in config.entities.plugins.values()
+        if plugin.enabled and is_compiled(plugin)
+    }

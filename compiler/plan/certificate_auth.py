@@ -1,0 +1,90 @@
+"""mtls-auth: which authorities a plugin trusts, and whose the certificates of clients are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from compiler.model.access import CertificateAuth, ConsumerLookup, Match, Trust
+from compiler.model.x509 import Bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compiler.model.config import Config
+    from compiler.model.diagnostic import Report
+    from compiler.model.entities import Consumer, Plugin
+
+
+class CertificateAuthPlanner:
+    """Plans each plugin once."""
+
+    def __init__(self, config: Config, report: Report) -> None:
+        self._config = config
+        self._report = report
+        self._planned: dict[str, CertificateAuth] = {}
+        self._bundles: dict[tuple[str, ...], Bundle] = {}
+
+    def plan(self, plugin: Plugin) -> CertificateAuth:
+        """Return what *plugin* asks of clients."""
+        if plugin.id not in self._planned:
+            self._planned[plugin.id] = self._plan(plugin)
+        return self._planned[plugin.id]
+
+    def consumers(self) -> tuple[Consumer, ...]:
+        """Return the consumers that what was planned may let somebody in as."""
+        ids: dict[str, None] = {}
+        for auth in self._planned.values():
+            if auth.anonymous is not None:
+                ids[auth.anonymous.id] = None
+            if auth.lookup is not None:
+                ids |= dict.fromkeys(match.consumer for match in auth.lookup.matches)
+                ids |= dict.fromkeys(filter(None, (auth.lookup.default,)))
+        return tuple(self._config.entities.consumers[identifier] for identifier in ids)
+
+    def _plan(self, plugin: Plugin) -> CertificateAuth:
+        said = plugin.config
+        return CertificateAuth(
+            plugin=plugin,
+            trust=self._trust(said),
+            lookup=None if said["skip_consumer_lookup"] else self._lookup(said),
+            anonymous=self._consumer(said["anonymous"]),
+            group_by=said["authenticated_group_by"] or "CN",
+            sends_names=bool(said.get("send_ca_dn")),
+        )
+
+    def _trust(self, said: Any) -> Trust:
+        authorities = tuple(sorted(set(said["ca_certificates"])))
+        if authorities not in self._bundles:
+            cas = self._config.materials.cas
+            self._bundles[authorities] = Bundle(certificates=tuple(cas[i] for i in authorities))
+        return Trust(
+            authorities=authorities,
+            bundle=self._bundles[authorities],
+            partial_chains=bool(said["allow_partial_chain"]),
+            revocation=said["revocation_check_mode"],
+        )
+
+    def _consumer(self, identifier: str | None) -> Consumer | None:
+        return None if identifier is None else self._config.entities.consumers[identifier]
+
+    def _lookup(self, said: Any) -> ConsumerLookup:
+        return ConsumerLookup(
+            matches=tuple(self._matches(said["consumer_by"] or ())),
+            default=said["default_consumer"],
+        )
+
+    def _matches(self, consumer_by: tuple[str, ...]) -> Iterator[Match]:
+        """Yield names of consumers in Kong's order: those tied to an authority come first."""
+        credentials = list(self._config.entities.mtls_auth_credentials.values())
+        for found in sorted(credentials, key=lambda c: c.ca_certificate is None):
+            yield Match(
+                name=found.subject_name,
+                consumer=found.consumer,
+                credential=found.id,
+                authority=found.ca_certificate,
+            )
+        for field in consumer_by:
+            for consumer in self._config.entities.consumers.values():
+                name = getattr(consumer, field)
+                if name is not None:
+                    yield Match(name=name, consumer=consumer.id)

@@ -1,0 +1,45 @@
+"""Services that are reached with a client's certificate by one route, and without by another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.catalog import access_rules as rules
+from compiler.model.diagnostic import Related
+from compiler.model.plan import Proxied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from compiler.model.diagnostic import Report
+    from compiler.model.entities import Route
+    from compiler.model.plan import HostTable
+
+
+def report_open_ways(tables: Iterable[HostTable], report: Report) -> None:
+    """Report each route that leads, without a certificate, where another wants one."""
+    guarded: dict[str, Proxied] = {}
+    unguarded: dict[str, dict[str, Proxied]] = {}
+    for answer in (answer for table in tables for answer in table.answers):
+        if not isinstance(answer, Proxied):
+            continue
+        if answer.access.certificate is None:
+            unguarded.setdefault(answer.service.id, {})[answer.route.id] = answer
+        else:
+            guarded.setdefault(answer.service.id, answer)
+    for service, answers in unguarded.items():
+        if service in guarded:
+            for answer in answers.values():
+                _report(answer, guarded[service].route, report)
+
+
+def _report(answer: Proxied, guarded: Route, report: Report) -> None:
+    report.add(
+        rules.OPEN_WAY,
+        answer.route.source.place("name"),
+        entity=answer.route.ref,
+        related=(Related(f"route {guarded.label} wants one", guarded.source.place("name")),),
+        service=answer.service.label,
+        open=answer.route.label,
+        guarded=guarded.label,
+    )

@@ -1,0 +1,134 @@
+"""What plugins ask of clients' certificates that nginx cannot, or that nobody can meet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.catalog import access_rules as rules
+from compiler.catalog.plugins import is_compiled
+from compiler.model.document import MappingNode
+from compiler.model.place import place_of
+from compiler.validate.plugins import scope_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from compiler.model.config import Config
+    from compiler.model.diagnostic import Report
+    from compiler.model.entities import Plugin
+    from compiler.model.place import Place
+    from compiler.model.x509 import X509
+
+REQUESTING = ("mtls-auth", "tls-handshake-modifier")
+"""The plugins for which clients are asked for a certificate."""
+
+
+def check_clients(config: Config, report: Report) -> None:
+    """Report what cannot be compiled of the plugins that ask for certificates."""
+    for plugin in config.entities.plugins.values():
+        if not plugin.enabled or not is_compiled(plugin) or plugin.name not in REQUESTING:
+            continue
+        _check_listeners(plugin, config, report)
+        if plugin.name == "mtls-auth":
+            _Checker(plugin, config, report).check()
+
+
+def _check_listeners(plugin: Plugin, config: Config, report: Report) -> None:
+    for block in ("proxy", "http"):
+        directive = config.settings.directive(block, "ssl_verify_client")
+        if directive is not None:
+            report.add(
+                rules.REQUEST_INJECTED,
+                place_of(directive.origin),
+                entity=plugin.ref,
+                setting=f"nginx_{block}_ssl_verify_client",
+                plugin=plugin.name,
+            )
+    listeners = config.settings.listeners.get("proxy", ())
+    if listeners and not any(listener.ssl for listener in listeners):
+        report.add(
+            rules.NO_TLS_LISTENER,
+            plugin.source.place("name"),
+            entity=plugin.ref,
+            plugin=plugin.name,
+            scope=scope_of(plugin, config),
+        )
+
+
+class _Checker:
+    """Checks one mtls-auth plugin."""
+
+    def __init__(self, plugin: Plugin, config: Config, report: Report) -> None:
+        self._plugin = plugin
+        self._config = config
+        self._report = report
+        self._scope = scope_of(plugin, config)
+
+    def check(self) -> None:
+        self._check_names()
+        self._check_revocation()
+        cas = self._config.materials.cas
+        trusted = [cas[i] for i in self._plugin.config["ca_certificates"] if i in cas]
+        self._check_chains(trusted)
+
+    def _check_names(self) -> None:
+        said = self._plugin.config
+        rule = rules.SAN_HEADER if said["skip_consumer_lookup"] else rules.LOOKUP_BY_SAN
+        self._report.add(rule, self._place(), entity=self._plugin.ref, scope=self._scope)
+        if said["skip_consumer_lookup"] or len(set(said["ca_certificates"])) == 1:
+            return
+        for credential in self._config.entities.mtls_auth_credentials.values():
+            if credential.ca_certificate in said["ca_certificates"]:
+                self._report.add(
+                    rules.CREDENTIAL_AUTHORITY,
+                    credential.source.place("ca_certificate"),
+                    entity=credential.ref,
+                    scope=self._scope,
+                    name=credential.subject_name,
+                )
+
+    def _check_revocation(self) -> None:
+        mode = self._plugin.config["revocation_check_mode"]
+        place = self._place("revocation_check_mode")
+        if mode == "STRICT":
+            self._report.add(
+                rules.REVOCATION_STRICT, place, entity=self._plugin.ref, scope=self._scope
+            )
+        elif mode != "SKIP":
+            self._report.add(
+                rules.REVOCATION_UNCHECKED,
+                place,
+                entity=self._plugin.ref,
+                scope=self._scope,
+                mode=mode,
+            )
+
+    def _check_chains(self, trusted: Iterable[X509]) -> None:
+        """Report authorities whose chain does not end among *trusted*: nginx believes none."""
+        known = list(trusted)
+        dangling = [ca for ca in known if not any(ca.issued_by(other) for other in known)]
+        if self._plugin.config["allow_partial_chain"]:
+            for ca in dangling:
+                self._report.add(
+                    rules.PARTIAL_CHAIN,
+                    self._place("allow_partial_chain"),
+                    entity=self._plugin.ref,
+                    scope=self._scope,
+                    subject=ca.subject,
+                )
+        elif known and not any(ca.issued_by(ca) for ca in known):
+            ca = dangling[0] if dangling else known[0]
+            self._report.add(
+                rules.CHAIN_WITHOUT_ROOT,
+                self._place("ca_certificates"),
+                entity=self._plugin.ref,
+                scope=self._scope,
+                subject=ca.subject,
+                issuer=ca.issuer,
+            )
+
+    def _place(self, name: str = "skip_consumer_lookup") -> Place:
+        config = self._plugin.source.get("config")
+        if isinstance(config, MappingNode) and name in config:
+            return config.place(name)
+        return self._plugin.source.place("config")

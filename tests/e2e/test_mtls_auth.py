@@ -1,0 +1,294 @@
+"""Who is let in by a certificate (mtls-auth), and every wrong way that might lead in."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support import http2, pki, ports
+from support.gateway import gateway
+from support.upstreams import identity, upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.client import HandshakeResult, Response
+    from support.engines import Engine
+    from support.gateway import Gateway
+    from support.upstreams import Upstream
+
+MISSING = "No required TLS certificate was sent"
+UNVERIFIED = "TLS certificate failed verification"
+MISDIRECTED = "TLS was negotiated for another host"
+
+_DAY = timedelta(days=1)
+_NOW = datetime.now(UTC)
+
+SERVER = pki.self_signed("gateway.test")
+ONE, OTHER, UNKNOWN = (pki.ca(f"{name} CA") for name in ("One", "Other", "Unknown"))
+BELOW_ONE = pki.intermediate(ONE, "Below One")
+IDS = {ONE: "11111111-0000-4000-8000-000000000001", OTHER: "11111111-0000-4000-8000-000000000002"}
+ALICE = pki.leaf(ONE, cn="alice", client=True)
+CHAINED = pki.leaf(BELOW_ONE, cn="carol", client=True)
+BOB = pki.leaf(OTHER, cn="bob", client=True)
+
+REFUSED = {
+    "expired": pki.leaf(ONE, cn="alice", client=True, not_before=_NOW - 9 * _DAY,
+                        not_after=_NOW - _DAY),
+    "not yet valid": pki.leaf(ONE, cn="alice", client=True, not_before=_NOW + _DAY),
+    "self-signed": pki.self_signed("alice"),
+    "of an unknown authority": pki.leaf(UNKNOWN, cn="alice", client=True),
+    "of another plugin's authority": BOB,
+    "of an authority of the same name": pki.leaf(pki.ca("One CA"), cn="alice", client=True),
+    "for servers alone": pki.leaf(ONE, "alice.test"),
+    "signed by a client's certificate": pki.leaf(ALICE, cn="alice", client=True),
+}  # fmt: skip
+"""Certificates with which nobody may reach what `ONE` protects."""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    gateway: Gateway
+    peer: Upstream
+
+    def ask(self, host: str, client: pki.Cert | None = None, **options: Any) -> Response:
+        shown = None if client is None else identity(client)
+        return self.gateway.get(host, options.pop("path", "/"), client=shown, **options)
+
+    def resumed(self, name: str | None, client: pki.Cert | None, **options: Any) -> HandshakeResult:
+        """Shake hands with *name* and keep the session."""
+        return self.gateway.handshake(
+            name, client=None if client is None else identity(client), keep_session=True, **options
+        )
+
+
+def mtls(authority: pki.Cert, **config: Any) -> dict[str, Any]:
+    said = {"ca_certificates": [IDS[authority]], "skip_consumer_lookup": True,
+            "revocation_check_mode": "SKIP", "anonymous": None, "authenticated_group_by": "CN", "allow_partial_chain": False, **config}  # fmt: skip
+    return {"name": "mtls-auth", "config": said}
+
+
+def guarded_service(port: int) -> dict[str, Any]:
+    one, other = [mtls(ONE)], [mtls(OTHER)]
+    return {
+        "name": "things",
+        "url": f"http://127.0.0.1:{port}",
+        "routes": [
+            {"name": "one", "hosts": ["one.test"], "plugins": one},
+            {"name": "two", "hosts": ["two.test"], "plugins": one},
+            {"name": "other", "hosts": ["other.test"], "plugins": other},
+            {"name": "open", "hosts": ["open.test"]},
+            {"name": "in-part", "hosts": ["part.test"], "paths": ["/open"]},
+            {"name": "in-part-closed", "hosts": ["part.test"], "paths": ["/"], "plugins": one},
+            {"name": "below", "hosts": ["*.wild.test"], "plugins": one},
+            {"name": "below-open", "hosts": ["public.wild.test"]},
+            {"name": "told", "hosts": ["told.test"], "plugins": [mtls(ONE, send_ca_dn=True)]},
+            {"name": "by-sni", "protocols": ["https"], "snis": ["sni.test"], "paths": ["/by-sni"],
+             "plugins": one},
+            {"name": "asked", "hosts": ["asked.test"], "plugins": [
+                {"name": "tls-handshake-modifier"}]},
+        ],
+    }  # fmt: skip
+
+
+def entities(port: int) -> dict[str, Any]:
+    return {
+        "_format_version": "3.0",
+        "services": [guarded_service(port)],
+        "ca_certificates": [{"id": i, "cert": cert.cert_pem} for cert, i in IDS.items()],
+        "certificates": [
+            {"cert": SERVER.cert_pem, "key": SERVER.key_pem, "snis": [{"name": "one.test"}]}
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def guarded(engine: Engine, folder: Path) -> Iterator[Guarded]:
+    with upstream() as peer, ports.reserve(2) as (plain, secure):
+        files = {
+            "kong.yml": entities(peer.port),
+            "kong.conf": f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl http2\n"
+            "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        with gateway(engine, folder, files, http_port=plain, https_port=secure) as running:
+            yield Guarded(running, peer)
+
+
+@pytest.mark.parametrize("host", ["one.test", "two.test", "a.wild.test", "told.test", "part.test"])
+@pytest.mark.parametrize("client", [ALICE, CHAINED], ids=["direct", "chained"])
+def test_a_certificate_of_the_authority_is_let_in(
+    guarded: Guarded, host: str, client: pki.Cert
+) -> None:
+    assert guarded.ask(host, client).status == 200
+
+
+def test_another_plugins_certificate_is_let_in_there(guarded: Guarded) -> None:
+    assert guarded.ask("other.test", BOB).status == 200
+
+
+@pytest.mark.parametrize("host", ["one.test", "a.wild.test", "told.test", "part.test"])
+@pytest.mark.parametrize("wrong", REFUSED)
+def test_wrong_certificates_are_refused(guarded: Guarded, host: str, wrong: str) -> None:
+    before = len(guarded.peer.requests)
+    answer = guarded.ask(host, REFUSED[wrong])
+    assert (answer.status, answer.json()["message"]) == (401, UNVERIFIED)
+    assert len(guarded.peer.requests) == before
+
+
+@pytest.mark.parametrize("host", ["one.test", "other.test", "a.wild.test", "told.test"])
+def test_no_certificate_is_refused(guarded: Guarded, host: str) -> None:
+    answer = guarded.ask(host)
+    assert (answer.status, answer.json()["message"]) == (401, MISSING)
+    assert answer.header("content-type") == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("host", ["one.test", "a.wild.test", "told.test", "part.test"])
+def test_plain_http_is_refused(guarded: Guarded, host: str) -> None:
+    answer = guarded.ask(host, tls=False)
+    assert (answer.status, answer.json()["message"]) == (401, MISSING)
+
+
+@pytest.mark.parametrize("client", [None, ALICE, BOB], ids=["none", "one", "other"])
+@pytest.mark.parametrize(
+    "sni", ["two.test", "open.test", "other.test", "nobody.test", "x.wild.test", None]
+)
+def test_a_certificate_shown_to_another_name_is_refused(
+    guarded: Guarded, sni: str | None, client: pki.Cert | None
+) -> None:
+    before = len(guarded.peer.requests)
+    answer = guarded.ask("one.test", client, sni=sni)
+    assert answer.status in {401, 421}
+    assert len(guarded.peer.requests) == before
+
+
+def test_what_is_open_is_open(guarded: Guarded) -> None:
+    assert guarded.ask("open.test").status == 200
+    assert guarded.ask("part.test", path="/open").status == 200
+    assert guarded.ask("public.wild.test").status == 200
+    assert guarded.ask("open.test", tls=False).status == 200
+
+
+@pytest.mark.parametrize("client", [ALICE, BOB, REFUSED["self-signed"]])
+def test_a_certificate_does_not_harm_where_none_is_asked_for(
+    guarded: Guarded, client: pki.Cert
+) -> None:
+    assert guarded.ask("open.test", client).status == 200
+
+
+def test_open_routes_of_a_host_that_asks_take_certificates_of_any_authority(
+    guarded: Guarded,
+) -> None:
+    assert guarded.ask("part.test", BOB, path="/open").status == 200
+    # nginx itself refuses what is no client's certificate at all, or is out of date.
+    assert guarded.ask("part.test", REFUSED["expired"], path="/open").status == 401
+
+
+def test_letter_case_and_ports_of_hosts_do_not_matter(guarded: Guarded) -> None:
+    assert guarded.ask("ONE.test", ALICE, sni="one.TEST").status == 200
+    assert guarded.ask("one.test:8443", ALICE, sni="one.test").status == 200
+
+
+def test_a_route_with_snis_is_let_in_by_them_alone(guarded: Guarded) -> None:
+    for host in ("sni.test", "anything.test"):
+        asked = guarded.ask(host, ALICE, path="/by-sni", sni="sni.test")
+        assert asked.status == 200, host
+        assert guarded.ask(host, path="/by-sni", sni="sni.test").status == 401
+        assert guarded.ask(host, BOB, path="/by-sni", sni="sni.test").status == 401
+        assert guarded.ask(host, ALICE, path="/by-sni", sni="open.test").status == 404
+        assert guarded.ask(host, path="/by-sni", tls=False).status == 426
+
+
+VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("name", "client"),
+    [("open.test", None), ("open.test", ALICE), ("other.test", BOB), ("asked.test", BOB),
+     ("asked.test", REFUSED["self-signed"]), (None, None), ("one.test", None),
+     ("one.test", REFUSED["self-signed"]), ("two.test", ALICE)],
+    ids=["open", "open-with-certificate", "other", "asked", "asked-self-signed", "no-sni",
+         "without-certificate", "self-signed", "same-authority"],
+)  # fmt: skip
+def test_a_session_of_another_name_does_not_let_in(
+    guarded: Guarded, name: str | None, client: pki.Cert | None, version: str
+) -> None:
+    only = VERSIONS[version]
+    session = guarded.resumed(name, client, minimum=only, maximum=only)
+    before = len(guarded.peer.requests)
+    try:
+        answer = guarded.ask("one.test", resume=session)
+    except ssl.SSLError:
+        return
+    if answer.tls is not None and not answer.tls.session_reused and client is ALICE:
+        # The handshake was made anew, with this client's certificate.
+        return
+    assert answer.status in {401, 421}
+    assert len(guarded.peer.requests) == before
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("client", [ALICE, CHAINED], ids=["direct", "chained"])
+def test_a_clients_own_session_lets_it_in_again(
+    guarded: Guarded, client: pki.Cert, version: str
+) -> None:
+    only = VERSIONS[version]
+    session = guarded.resumed("one.test", client, minimum=only, maximum=only)
+    assert guarded.ask("one.test", resume=session).status == 200
+
+
+@pytest.mark.parametrize("client", [None, ALICE, BOB], ids=["none", "one", "other"])
+@pytest.mark.parametrize("sni", ["open.test", "two.test", "other.test", "nobody.test"])
+def test_a_connection_for_another_name_is_not_used_for_this(
+    guarded: Guarded, sni: str, client: pki.Cert | None
+) -> None:
+    """A client of HTTP/2 may ask for what the server's certificate covers, too (RFC 9113)."""
+    shown = None if client is None else identity(client)
+    answer = http2.request(
+        guarded.gateway.https_port, "one.test", "/", method="GET", body=None, sni=sni, client=shown
+    )
+    assert answer.status in {401, 421}
+    own = http2.request(
+        guarded.gateway.https_port, "one.test", "/", method="GET", body=None, client=identity(ALICE)
+    )
+    assert own.status == 200
+
+
+def test_only_names_that_need_it_ask_for_a_certificate(guarded: Guarded) -> None:
+    asked = {name: _is_asked(guarded, name) for name in (
+        "one.test", "two.test", "other.test", "part.test", "a.wild.test", "sni.test", "asked.test",
+        "told.test", "open.test", "public.wild.test", "nobody.test", None)}  # fmt: skip
+    assert {name for name, is_asked in asked.items() if not is_asked} == {
+        "open.test", "public.wild.test", "nobody.test", None}  # fmt: skip
+
+
+def _is_asked(guarded: Guarded, name: str | None) -> bool:
+    sni = None if name is None else name.encode()
+    old, new = (guarded.gateway.raw_handshake(sni, version=v) for v in ("1.2", "1.3"))
+    assert old.requested == new.requested
+    return bool(old.requested)
+
+
+def test_clients_are_told_whose_certificates_are_believed_only_where_asked(
+    guarded: Guarded,
+) -> None:
+    told = guarded.gateway.raw_handshake(b"told.test").authorities
+    assert told == [ONE.certificate.subject.public_bytes()]
+    assert guarded.gateway.raw_handshake(b"one.test").authorities == []
+
+
+def test_upstreams_are_told_who_asks_and_no_client_can_say_it(guarded: Guarded) -> None:
+    names = ("X-Consumer-ID", "X-Consumer-Custom-ID", "X-Consumer-Username", "X-Client-Cert-Dn",
+             "X-Credential-Identifier", "X-Client-Cert-San", "X-Anonymous-Consumer")  # fmt: skip
+    forged = dict.fromkeys(names, "forged")
+    for host, client, dn in (("one.test", ALICE, "CN=alice"), ("open.test", None, None)):
+        guarded.ask(host, client, headers=forged)
+        seen = {name.lower(): value for name, value in guarded.peer.last["headers"]}
+        assert "forged" not in seen.values()
+        assert seen.get("x-client-cert-dn") == dn
