@@ -136,7 +136,7 @@ def _key_usage(*, signs: bool) -> x509.KeyUsage:
 
 
 def _issue(
-    common_name: str,
+    common_name: str | x509.Name,
     issuer: Cert | None,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
     *,
@@ -144,9 +144,10 @@ def _issue(
     not_before: datetime | None,
     not_after: datetime | None,
 ) -> Cert:
-    private = _new_key(key, common_name)
+    named = isinstance(common_name, x509.Name)
+    subject = common_name if isinstance(common_name, x509.Name) else _name(common_name)
+    private = _new_key(key, "" if named else str(common_name))
     signer = private if issuer is None else issuer.key
-    subject = _name(common_name)
     now = datetime.now(UTC).replace(microsecond=0)
     builder = (
         x509.CertificateBuilder()
@@ -225,6 +226,18 @@ def leaf(
     return _issue(
         common_name, issuer, extensions, key=key, not_before=not_before, not_after=not_after
     )
+
+
+def with_subject(
+    issuer: Cert, subject: x509.Name, *, alternatives: Sequence[x509.GeneralName] = ()
+) -> Cert:
+    """Make a client's certificate with any subject, and perhaps subject alternative names."""
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+    ]
+    if alternatives:
+        extensions.append((x509.SubjectAlternativeName(alternatives), False))
+    return _issue(subject, issuer, extensions, key="ec", not_before=None, not_after=None)
 
 
 def self_signed(*names: str, key: KeyKind = "ec", ips: Sequence[str] = ()) -> Cert:
