@@ -225,7 +225,7 @@ def worker_name(settings: Settings) -> str:
 def key_owner(settings: Settings) -> tuple[int, int] | None:
     """Return the user and group that keys are given to: the workers', when we may do that.
 
-    Names are looked up in maps while nginx runs, so its workers read key files; they must own
+    Where names are looked up in maps while nginx runs, its workers read key files; they must own
     them, since the group of the same user differs from one build of nginx to the next.
     """
     if os.geteuid() != 0:
@@ -240,7 +240,7 @@ def key_owner(settings: Settings) -> tuple[int, int] | None:
 def report_keys(compiled: Compiled, report: Report) -> None:
     """Warn when nginx's workers will not be able to read the keys."""
     settings = compiled.config.settings
-    if key_owner(settings) is not None or not compiled.plan.sni.certificates:
+    if key_owner(settings) is not None or not compiled.plan.read_by_workers:
         return
     user = pwd.getpwuid(os.geteuid()).pw_name
     report.add(plan_rules.KEYS_UNREADABLE, None, user=user, worker=worker_name(settings))

@@ -33,7 +33,7 @@ def check(options: Options, output_format: str, fail_on: str, *, with_nginx: boo
     check_format(output_format)
     if fail_on not in FAIL_ON:
         raise UsageError(f"--fail-on: {fail_on!r} is none of {', '.join(FAIL_ON)}")
-    binary = find_nginx(options.nginx) if with_nginx else None
+    binary = find_nginx(options.nginx, options.target) if with_nginx else None
     report = Report()
     inputs, files = gather(options, report)
     with Progress() as progress:

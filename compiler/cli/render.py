@@ -37,7 +37,7 @@ def render(
         raise UsageError("--stdout prints nginx.conf alone: it goes with neither --test nor json")
     if out is not None:
         refuse_foreign(out)
-    binary = find_nginx(options.nginx) if test else None
+    binary = find_nginx(options.nginx, options.target) if test else None
     report = Report()
     inputs, files = gather(options, report)
     problem = None

@@ -21,8 +21,7 @@ def default_certificates(plan: Plan, sessions: str = "SSL") -> tuple[Simple, ...
 
     *sessions* names the memory for its sessions.
     """
-    cache = Literal(f"shared:{sessions}:{plan.session_cache_size}")
-    found = [Simple("ssl_session_cache", (cache,))]
+    found = [session_cache(plan, sessions)]
     if not plan.sni.certificates:
         return (*static_certificates(plan.sni.default), *found)
     found += _variable(Expression("$certificate"))
@@ -32,6 +31,11 @@ def default_certificates(plan: Plan, sessions: str = "SSL") -> tuple[Simple, ...
         words = (Literal("max=1000"), Literal("valid=1h"), Literal("inactive=10m"))
         found.append(Simple("ssl_certificate_cache", words))
     return tuple(found)
+
+
+def session_cache(plan: Plan, sessions: str = "SSL") -> Simple:
+    """Return the directive for the memory of TLS sessions."""
+    return Simple("ssl_session_cache", (Literal(f"shared:{sessions}:{plan.session_cache_size}"),))
 
 
 def _variable(name: Expression) -> list[Simple]:
@@ -118,7 +122,7 @@ def _table(
             (Literal(map_key(name)), Literal(found.main.certificate_name))
             for name, found in served.items()
         ),
-        sources=tuple(_source(found) for found in served.values()),
+        sources=tuple(certificate_source(found) for found in served.values()),
     )
 
 
@@ -171,9 +175,12 @@ def _pairs(sni: SniPlan, *, second: bool) -> dict[str, tuple[KeyPair, Source | N
     """Return each pair that may be served, by the name of its certificate's file."""
     found: dict[str, tuple[KeyPair, Source | None]] = {}
     for served in sni.certificates:
-        found[served.main.certificate_name] = (served.main, _source(served))
+        found[served.main.certificate_name] = (served.main, certificate_source(served))
         if second and served.alternative is not None:
-            found[served.alternative.certificate_name] = (served.alternative, _source(served))
+            found[served.alternative.certificate_name] = (
+                served.alternative,
+                certificate_source(served),
+            )
     for pair in sni.default if second else sni.default[:1]:
         found[pair.certificate_name] = (pair, None)
     return dict(sorted(found.items()))
@@ -183,7 +190,8 @@ def _has_second(sni: SniPlan) -> bool:
     return len(sni.default) > 1 or any(c.alternative is not None for c in sni.certificates)
 
 
-def _source(served: ServedCertificate) -> Source | None:
+def certificate_source(served: ServedCertificate) -> Source | None:
+    """Return what lines about a certificate come from."""
     entity = served.entity
     return None if entity is None else Source("certificate", entity.id, None, entity.source)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.certificates import lower_sni
 from compiler.lower.control import lower_control_servers
 from compiler.lower.keys import lower_key_maps
+from compiler.lower.lua import lower_data, lower_lua
 from compiler.lower.paths import lower_path_maps
 from compiler.lower.requests import (
     lower_answer_maps,
@@ -51,6 +52,8 @@ TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 def lower(plan: Plan) -> Main:
     """Return the blocks for *plan*."""
     sni_maps = lower_sni(plan)
+    # Lua chooses the certificates of requests; those of streams are chosen by maps everywhere.
+    request_sni_maps = sni_maps if plan.lua is None else ()
     answer_maps, proxy_maps = lower_answer_maps(plan), lower_request_maps(plan)
     own = (
         *_unrepeated(lower_server_sections(plan), plan, "proxy"),
@@ -68,7 +71,9 @@ def lower(plan: Plan) -> Main:
         includes += [
             Literal(f"conf/{name}.conf") for name in ("routing", "paths", "answers", "proxy")
         ]
-    if sni_maps and any(group.name == "proxy" and group.pairs for group in plan.listen.values()):
+    if request_sni_maps and any(
+        group.name == "proxy" and group.pairs for group in plan.listen.values()
+    ):
         includes.append(Literal("conf/certificates.conf"))
     injected = {d.name for d in raw.get("http", ())}
     names = max((len(name) for s in servers for name in s.names), default=0)
@@ -79,8 +84,11 @@ def lower(plan: Plan) -> Main:
             _general(plan, injected),
             _tls(plan, injected),
             *_sizes(
-                [*sni_maps, *answer_maps, *proxy_maps, *routing_maps, *path_maps], names, injected
+                [*request_sni_maps, *answer_maps, *proxy_maps, *routing_maps, *path_maps],
+                names,
+                injected,
             ),
+            *lower_lua(plan),
             *_injected(raw.get("http", ()), "nginx_http_* settings"),
             *_injected(_upstream_tls(raw), "nginx_proxy_*_ssl_* settings"),
         ),
@@ -97,6 +105,7 @@ def lower(plan: Plan) -> Main:
             *_beside_ours(plan, ("proxy", "location"), _UPSTREAM_HEADERS),
         ),
         stream=lower_stream(plan),
+        lua=lower_data(plan),
     )
 
 
@@ -129,10 +138,12 @@ def _injected(directives: Iterable[Directive], comment: str) -> tuple[Section, .
 
 def _main(plan: Plan) -> tuple[Simple, ...]:
     log = plan.logs["proxy_error_log"]
-    module = None if plan.stream is None else plan.stream.module
+    modules = [] if plan.lua is None else [*plan.lua.modules]
+    if plan.stream is not None and plan.stream.module is not None:
+        modules.append(plan.stream.module)
     injected = plan.directives.get("main", ())
     return (
-        *([] if module is None else [Simple("load_module", (Literal(module),))]),
+        *(Simple("load_module", (Literal(module),)) for module in modules),
         Simple("pid", (Literal("logs/nginx.pid"),)),
         *_jit(plan, injected),
         Simple("error_log", (*_words(log), Literal(plan.log_level))),

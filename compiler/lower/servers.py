@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from compiler.lower.certificates import default_certificates
 from compiler.lower.dispatch import NO_ROUTE, Dispatcher, go_on
 from compiler.lower.errors import error_locations, error_pages
 from compiler.lower.keys import ERRORS, EVERY_HOST, HTTPS_ONLY, location_key
 from compiler.lower.locations import lower_location, send_away
+from compiler.lower.lua import request_certificates
 from compiler.lower.paths import REFUSED, UNMATCHED, escaped
 from compiler.model.nginx import Location, Section, Server, Simple
 from compiler.model.words import Expression, Literal
@@ -53,7 +53,7 @@ def lower_proxy_server(
             comment="all hosts",
             listens=tuple(lower_listen(x, plan, is_default=True) for x in group.listeners),
             names=(Literal("_"),),
-            directives=default_certificates(plan) if secure else (),
+            directives=request_certificates(plan) if secure else (),
             sections=(
                 *sections,
                 *error_pages(),

@@ -13,6 +13,7 @@ from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
 from compiler.plan.headers import plan_errors, plan_headers
+from compiler.plan.lua import plan_lua
 from compiler.plan.names import plan_lookup
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
@@ -66,6 +67,7 @@ def make_plan(
         report=report,
     )
     stream = _plan_stream(config, features, inputs, self_signed, report)
+    lua = plan_lua(settings, inputs)
     headers = plan_headers(settings, report)
     # A trusted peer may have been asked over HTTPS; debug headers name the route.
     alike = not settings.items("trusted_ips") and not headers.debug
@@ -93,7 +95,7 @@ def make_plan(
         common_grpc_tls=plan_common_policy(tables, config.materials.grpc_upstream, grpc=True),
         resolvers=plan_resolvers(settings, named, inputs, report),
         lookup=lookup,
-        directives=plan_directives(settings, inputs.target),
+        directives=plan_directives(settings, lua=lua is not None),
         dhparam=config.materials.dhparam,
         ciphers=settings.text("ssl_ciphers"),
         weak_ciphers=settings.text("ssl_cipher_suite") == "old",
@@ -109,6 +111,7 @@ def make_plan(
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
         stream=stream,
+        lua=lua,
     )
 
 
