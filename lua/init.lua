@@ -3,3 +3,6 @@
 -- one at its old configuration.
 
 require("kcompile.certificates").init()
+
+-- What was read on the way need not be in every worker.
+collectgarbage()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -244,9 +243,3 @@ def report_keys(compiled: Compiled, report: Report) -> None:
         return
     user = pwd.getpwuid(os.geteuid()).pw_name
     report.add(plan_rules.KEYS_UNREADABLE, None, user=user, worker=worker_name(settings))
-
-
-def nginx_test(binary: str, tree: Path) -> subprocess.CompletedProcess[str]:
-    """Run `nginx -t` on a tree."""
-    command = [binary, "-t", "-q", "-p", f"{tree}/", "-c", "nginx.conf"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)

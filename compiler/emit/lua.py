@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from compiler.emit.environment import environment
 from compiler.emit.folders import project_folder
 from compiler.emit.marks import Span
 from compiler.model.nginx import OutputFile
@@ -12,7 +13,7 @@ from compiler.model.nginx import OutputFile
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from compiler.model.lua import DataFile, Json
+    from compiler.model.lua import DataFile, Json, LuaTest
 
 
 def emit_lua(data: Iterable[DataFile]) -> tuple[dict[str, OutputFile], dict[str, list[Span]]]:
@@ -24,6 +25,11 @@ def emit_lua(data: Iterable[DataFile]) -> tuple[dict[str, OutputFile], dict[str,
         text, spans[path] = _spell(found)
         files[path] = OutputFile(text)
     return files, {path: found for path, found in spans.items() if found}
+
+
+def emit_test(test: LuaTest) -> str:
+    """Return the configuration of an nginx that tests what Lua does at the start."""
+    return environment().get_template("lua-test.conf.j2").render(main=test)
 
 
 def _static_files() -> dict[str, OutputFile]:

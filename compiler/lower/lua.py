@@ -14,9 +14,9 @@ from compiler.lower.certificates import (
     static_certificates,
 )
 from compiler.model.layout import certificate_file, key_file
-from compiler.model.lua import DataFile, DataTable
-from compiler.model.nginx import Section, Simple
-from compiler.model.words import Expression, Literal
+from compiler.model.lua import DataFile, DataTable, LuaTest
+from compiler.model.nginx import TEMP_PATHS, Section, Simple
+from compiler.model.words import Expression, Literal, Raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,44 @@ def lower_lua(plan: Plan) -> tuple[Section, ...]:
 def _package_path(lua: LuaPlan) -> Expression:
     others = _WHERE_LUA_LOOKS if lua.package_path is None else lua.package_path
     return Expression(f"{_OWN_LIBRARIES}{others}")
+
+
+def lower_test(plan: Plan, folder: str) -> LuaTest | None:
+    """Return an nginx that reads Lua's data and ends, None without Lua.
+
+    It serves nothing, and what it writes while it runs lies in *folder*.
+    """
+    if plan.lua is None:
+        return None
+    temporary = tuple(
+        Simple(f"{name}_temp_path", (Literal(f"{folder}/{name}"),)) for name in TEMP_PATHS
+    )
+    end = Simple("init_worker_by_lua", (Literal("os.exit(0)"),))
+    return LuaTest(
+        main=(
+            *load_modules(plan),
+            Simple("daemon", (False,)),
+            Simple("master_process", (False,)),
+            Simple("pid", (Literal(f"{folder}/nginx.pid"),)),
+            Simple("error_log", (Literal("stderr"), Literal("error"))),
+        ),
+        http=(
+            Section(comment="temporary files", directives=temporary),
+            *lower_lua(plan),
+            Section(comment="a worker that has begun has all it needs", directives=(end,)),
+        ),
+    )
+
+
+def load_modules(plan: Plan) -> tuple[Simple, ...]:
+    """Return what loads the Lua module, where it is not in nginx itself."""
+    if plan.lua is None:
+        return ()
+    injected = plan.directives.get("main", ())
+    return (
+        *(Simple("load_module", (Literal(file),)) for file in plan.lua.modules),
+        *(Simple(d.name, (Raw(d.value),)) for d in injected if d.name == "load_module"),
+    )
 
 
 def lower_data(plan: Plan) -> tuple[DataFile, ...] | None:

@@ -20,7 +20,7 @@ from compiler.lower.sizes import map_sizes, power
 from compiler.lower.stream import lower_stream
 from compiler.lower.upstreams import lower_upstreams
 from compiler.model.layout import dhparam_file
-from compiler.model.nginx import Main, Section, Simple
+from compiler.model.nginx import TEMP_PATHS, Main, Section, Simple
 from compiler.model.words import Literal, Raw
 
 if TYPE_CHECKING:
@@ -44,9 +44,6 @@ _UPSTREAM_TLS = ("proxy_ssl_", "grpc_ssl_")
 
 _LONG_VARIABLES = (Simple("variables_hash_bucket_size", (128,)),)
 """For names that do not fit into nginx's 64 bytes."""
-
-TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-"""nginx's folders for temporary files; kept under `logs/tmp`, so that the tree is all it needs."""
 
 
 def lower(plan: Plan) -> Main:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.model.values import value
 
 if TYPE_CHECKING:
-    from compiler.model.nginx import Source
+    from compiler.model.nginx import Section, Simple, Source
 
 Json = str | int | bool | list["Json"] | dict[str, "Json"] | None
 
@@ -39,3 +39,11 @@ class DataFile:
 
     name: str
     tables: tuple[DataTable, ...]
+
+
+@value(kw_only=True)
+class LuaTest:
+    """An nginx that runs what Lua does at the start, and ends."""
+
+    main: tuple[Simple, ...]
+    http: tuple[Section, ...]

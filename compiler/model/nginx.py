@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from compiler.model.words import Expression, Literal, Word
 
 
+TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+"""nginx's folders for temporary files; kept under `logs/tmp`, so that the tree is all it needs."""
+
+
 @value()
 class Source:
     """The entity or the setting that lines of the output come from."""
