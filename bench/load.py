@@ -123,12 +123,13 @@ def compare(first: Load, *others: Load, folder: Path) -> list[Ratio]:
         rounds.append([found[id(load)] for load in loads])
     mine, *theirs = zip(*rounds, strict=True)
     return [
-        _ratio(first.name, mine, other.name, found)
+        ratio(first.name, mine, other.name, found)
         for other, found in zip(others, theirs, strict=True)
     ]
 
 
-def _ratio(name: str, mine: Sequence[Round], other: str, theirs: Sequence[Round]) -> Ratio:
+def ratio(name: str, mine: Sequence[Round], other: str, theirs: Sequence[Round]) -> Ratio:
+    """Return how much faster *name* was than *other*, round by round."""
     pairs = list(zip(mine, theirs, strict=True))
     return Ratio(
         rate=median(a.rate / b.rate for a, b in pairs),

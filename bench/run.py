@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handshakes import Handshakes
 from load import ROUNDS, Ratio
 from measure import CannotRunError, Command, Sample, middle, run
 from routing import MANY, SOME, Routing
@@ -185,6 +186,21 @@ def routed(routing: Routing) -> list[Measurement]:
     ]
 
 
+def secured(handshakes: Handshakes) -> list[Measurement]:
+    """Return what is measured of certificates that Lua keeps in memory."""
+    return [
+        (
+            Row(what="memory of a worker with 10 000 SNIs, Lua", unit="MB", at_most=120),
+            lambda: handshakes.megabytes,
+        ),
+        (
+            Row(what="handshakes/s, 10 000 SNIs / one certificate", unit="x", at_least=0.95),
+            lambda: handshakes.ratio,
+        ),
+        (Row(what="  by CPU time for each handshake", unit="x"), lambda: handshakes.ratio.cpu),
+    ]
+
+
 def _speed(what: str, target: float, measure: Callable[[], Ratio]) -> list[Measurement]:
     """Return how fast requests are served, by what the clients and what the kernel counts."""
     return [
@@ -203,12 +219,13 @@ def main() -> int:
         try:
             bench = Bench(folder)
             routing = Routing(folder, find_nginx(None), stack)
+            handshakes = Handshakes(folder, stack)
         except (CannotRunError, UsageError) as error:
             print(f"no input could be made: {error}", file=sys.stderr)
             return 0
         size = (folder / str(LARGE) / "kong.yml").stat().st_size / 1e6
         rows = []
-        for measurement in (*loading(bench), *routed(routing)):
+        for measurement in (*loading(bench), *routed(routing), *secured(handshakes)):
             rows.append(_measured(*measurement))
             print(rows[-1], flush=True)
     _write(rows, size)

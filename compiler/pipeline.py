@@ -105,7 +105,7 @@ def plan_config(
     """
     step("checking")
     check_listeners(config.settings, report)
-    check_directives(config.settings, report)
+    check_directives(config.settings, lua=inputs.target == "openresty", report=report)
     check_certificates(config, now=inputs.now, report=report)
     check_tls_policy(config, report)
     check_plugins(config, allowed=inputs.allow_uncompiled, report=report)

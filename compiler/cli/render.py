@@ -6,11 +6,12 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from compiler.cli.build import Output, compile_for, nginx_test, refuse_foreign, report_keys
+from compiler.cli.build import Output, compile_for, refuse_foreign, report_keys
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import FOUND, OK, UsageError
 from compiler.cli.gather import gather
 from compiler.cli.launch import keep
+from compiler.cli.nginx_test import nginx_problem
 from compiler.cli.progress import Progress
 from compiler.cli.show import as_json, check_format, print_json, show_diagnostics
 from compiler.model.diagnostic import Report
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from compiler.cli.gather import Options
+    from compiler.model.plan import Plan
 
 
 class _TestFailedError(Exception):
@@ -37,7 +39,7 @@ def render(
         raise UsageError("--stdout prints nginx.conf alone: it goes with neither --test nor json")
     if out is not None:
         refuse_foreign(out)
-    binary = find_nginx(options.nginx) if test else None
+    binary = find_nginx(options.nginx, options.target) if test else None
     report = Report()
     inputs, files = gather(options, report)
     problem = None
@@ -50,7 +52,7 @@ def render(
             report_keys(compiled, report)
             progress("writing the tree")
             try:
-                output.write(compiled, inputs, files, before=_tester(binary))
+                output.write(compiled, inputs, files, before=_tester(binary, compiled.plan))
             except _TestFailedError as error:
                 problem = str(error)
     if compiled is not None and stdout:
@@ -62,17 +64,17 @@ def render(
     else:
         show_diagnostics(report)
     if problem is not None:
-        print(f"nginx -t refused the result; nothing was written:\n{problem}", file=sys.stderr)
+        print(f"nginx refused the result; nothing was written:\n{problem}", file=sys.stderr)
     return OK if compiled is not None and problem is None else FOUND
 
 
-def _tester(binary: str | None) -> Callable[[Path], None] | None:
+def _tester(binary: str | None, plan: Plan) -> Callable[[Path], None] | None:
     if binary is None:
         return None
 
     def test(tree: Path) -> None:
-        shown = nginx_test(binary, tree)
-        if shown.returncode != 0:
-            raise _TestFailedError(shown.stderr.replace(f"{tree}/", "").strip())
+        problem = nginx_problem(binary, tree, plan)
+        if problem is not None:
+            raise _TestFailedError(problem)
 
     return test

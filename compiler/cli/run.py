@@ -27,7 +27,7 @@ def run(options: Options, out: Path | None) -> int:
     """Compile to *out*, or a private directory, and run nginx there until it is stopped."""
     if out is not None:
         refuse_foreign(out)
-    binary = find_nginx(options.nginx)
+    binary = find_nginx(options.nginx, options.target)
     with tempfile.TemporaryDirectory(prefix="kcompile-") as private:
         # Workers read the tree as another user; the keys in it keep their own modes.
         Path(private).chmod(0o755)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from compiler.emit.folders import project_folder
 from compiler.emit.words import Lines, begin, block, comment, end, name, rows, word, words
-
-
-def templates_folder() -> Path:
-    """Return the folder of the templates: inside the installed package, else the checkout's."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "_templates"
-    return installed if installed.is_dir() else package.parent / "templates"
 
 
 class _Environment(Environment):
@@ -25,7 +17,7 @@ class _Environment(Environment):
 def environment() -> Environment:
     """Return a new environment in which everything printed is spelt by `words.word`."""
     made = _Environment(
-        loader=FileSystemLoader(templates_folder()),
+        loader=FileSystemLoader(project_folder("templates")),
         autoescape=False,  # not HTML: finalize spells every word, and refuses text
         finalize=word,
         undefined=StrictUndefined,

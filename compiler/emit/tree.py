@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.emit.dhparam import predefined_dhparam
 from compiler.emit.environment import environment
+from compiler.emit.lua import emit_lua
 from compiler.emit.marks import Marker
 from compiler.model.layout import bundle_file, certificate_file, dhparam_file, key_file
 from compiler.model.nginx import OutputFile
@@ -43,6 +44,10 @@ def emit(main: Main, material: Mapping[str, OutputFile]) -> Tree:
         files[path] = OutputFile(text)
         if found:
             spans[path] = found
+    if main.lua is not None:
+        lua_files, lua_spans = emit_lua(main.lua)
+        files |= lua_files
+        spans |= lua_spans
     files.update(material)
     return Tree(files=dict(sorted(files.items())), spans=spans)
 
@@ -67,7 +72,8 @@ def _material(plan: Plan) -> Iterator[tuple[str, OutputFile]]:
     for pair in _pairs(plan):
         certificate, key = pair.certificate_digest, pair.key_digest
         yield certificate_file(pair), OutputFile(pair.certificate_text, sha256=certificate)
-        yield key_file(pair), OutputFile(pair.key, KEY_MODE, sha256=key)
+        for_workers = plan.lua is None or pair.key_name in plan.read_by_workers
+        yield key_file(pair), OutputFile(pair.key, KEY_MODE, sha256=key, for_workers=for_workers)
     for bundle in _bundles(plan):
         yield bundle_file(bundle), OutputFile(bundle.text)
     if plan.dhparam is not None:
@@ -81,9 +87,7 @@ def _pairs(plan: Plan) -> Iterator[KeyPair]:
     if plan.stream is not None:
         yield from plan.stream.pairs
     for served in plan.sni.certificates:
-        yield served.main
-        if served.alternative is not None:
-            yield served.alternative
+        yield from served.pairs
     # Thousands of policies may share a few.
     clients = {id(policy.client): policy.client for policy in _policies(plan)}
     yield from (pair for pair in clients.values() if pair is not None)

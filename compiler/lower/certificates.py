@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.maps import map_key
 from compiler.model.layout import certificate_file, key_file
 from compiler.model.nginx import Map, Simple, Source
+from compiler.model.values import value
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
@@ -17,18 +18,21 @@ if TYPE_CHECKING:
     from compiler.model.x509 import KeyPair
 
 
-def default_certificates(
-    plan: Plan, sessions: str | None = "SSL", *, tickets: bool = True
-) -> tuple[Simple, ...]:
-    """Return the TLS directives of the default server, whose context all others share.
+@value()
+class Sessions:
+    """Where TLS sessions are kept: in a memory of that name, and by clients in tickets."""
 
-    *sessions* names the memory for its sessions; with None none are kept. Without *tickets*
-    clients do not get them to keep either, whatever is said elsewhere.
-    """
-    cache = False if sessions is None else Literal(f"shared:{sessions}:{plan.session_cache_size}")
-    found = [Simple("ssl_session_cache", (cache,))]
-    if not tickets:
-        found.append(Simple("ssl_session_tickets", (False,)))
+    memory: str | None
+    tickets: bool = True
+
+
+SESSIONS = Sessions("SSL")
+"""Those of requests, unless their clients are asked for a certificate."""
+
+
+def default_certificates(plan: Plan, sessions: Sessions = SESSIONS) -> tuple[Simple, ...]:
+    """Return the TLS directives of the default server, whose context all others share."""
+    found = [*session_directives(plan, sessions)]
     if not plan.sni.certificates:
         return (*static_certificates(plan.sni.default), *found)
     found += _variable(Expression("$certificate"))
@@ -38,6 +42,14 @@ def default_certificates(
         words = (Literal("max=1000"), Literal("valid=1h"), Literal("inactive=10m"))
         found.append(Simple("ssl_certificate_cache", words))
     return tuple(found)
+
+
+def session_directives(plan: Plan, sessions: Sessions) -> tuple[Simple, ...]:
+    """Return what is said of TLS sessions; `ssl_session_tickets` otherwise stands in http."""
+    memory = sessions.memory
+    cache = False if memory is None else Literal(f"shared:{memory}:{plan.session_cache_size}")
+    tickets = () if sessions.tickets else (Simple("ssl_session_tickets", (False,)),)
+    return (Simple("ssl_session_cache", (cache,)), *tickets)
 
 
 def _variable(name: Expression) -> list[Simple]:
@@ -124,7 +136,7 @@ def _table(
             (Literal(map_key(name)), Literal(found.main.certificate_name))
             for name, found in served.items()
         ),
-        sources=tuple(_source(found) for found in served.values()),
+        sources=tuple(certificate_source(found) for found in served.values()),
     )
 
 
@@ -177,9 +189,12 @@ def _pairs(sni: SniPlan, *, second: bool) -> dict[str, tuple[KeyPair, Source | N
     """Return each pair that may be served, by the name of its certificate's file."""
     found: dict[str, tuple[KeyPair, Source | None]] = {}
     for served in sni.certificates:
-        found[served.main.certificate_name] = (served.main, _source(served))
+        found[served.main.certificate_name] = (served.main, certificate_source(served))
         if second and served.alternative is not None:
-            found[served.alternative.certificate_name] = (served.alternative, _source(served))
+            found[served.alternative.certificate_name] = (
+                served.alternative,
+                certificate_source(served),
+            )
     for pair in sni.default if second else sni.default[:1]:
         found[pair.certificate_name] = (pair, None)
     return dict(sorted(found.items()))
@@ -189,6 +204,7 @@ def _has_second(sni: SniPlan) -> bool:
     return len(sni.default) > 1 or any(c.alternative is not None for c in sni.certificates)
 
 
-def _source(served: ServedCertificate) -> Source | None:
+def certificate_source(served: ServedCertificate) -> Source | None:
+    """Return what lines about a certificate come from."""
     entity = served.entity
     return None if entity is None else Source("certificate", entity.id, None, entity.source)

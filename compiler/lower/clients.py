@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.certificates import SESSIONS, Sessions
 from compiler.lower.consumers import SUBJECT, ClientVariables, consumer_maps, name_maps
 from compiler.lower.maps import expression_map as _map
 from compiler.model.layout import bundle_file
@@ -60,8 +61,8 @@ def handshake_directives(handshake: Handshake) -> tuple[Simple, ...]:
     return tuple(found)
 
 
-def sessions_of(handshake: Handshake | None, plan: Plan) -> tuple[str | None, bool]:
-    """Return the name of a server's memory for sessions, and whether its clients keep tickets.
+def sessions_of(handshake: Handshake | None, plan: Plan) -> Sessions:
+    """Return where a server's sessions are kept.
 
     With a session comes what its own handshake verified, and nginx lets it be taken up at servers
     that believe other authorities. So where there are several kinds of handshakes, those that
@@ -69,9 +70,9 @@ def sessions_of(handshake: Handshake | None, plan: Plan) -> tuple[str | None, bo
     in a ticket.
     """
     if len(plan.handshakes) < 2:
-        return "SSL", True
+        return SESSIONS
     asks = handshake is not None and handshake.asks
-    return None, plan.features.sessions_know_their_server and not asks
+    return Sessions(None, tickets=plan.features.sessions_know_their_server and not asks)
 
 
 def client_headers(plan: Plan) -> dict[str, str]:

@@ -8,6 +8,7 @@ from compiler.lower.certificates import lower_sni
 from compiler.lower.clients import client_maps
 from compiler.lower.control import lower_control_servers
 from compiler.lower.keys import lower_key_maps
+from compiler.lower.lua import lower_data, lower_lua
 from compiler.lower.paths import lower_path_maps
 from compiler.lower.requests import (
     lower_answer_maps,
@@ -20,7 +21,7 @@ from compiler.lower.sizes import map_sizes, power
 from compiler.lower.stream import lower_stream
 from compiler.lower.upstreams import lower_upstreams
 from compiler.model.layout import dhparam_file
-from compiler.model.nginx import Main, Section, Simple
+from compiler.model.nginx import TEMP_PATHS, Main, Section, Simple
 from compiler.model.words import Literal, Raw
 
 if TYPE_CHECKING:
@@ -45,13 +46,12 @@ _UPSTREAM_TLS = ("proxy_ssl_", "grpc_ssl_")
 _LONG_VARIABLES = (Simple("variables_hash_bucket_size", (128,)),)
 """For names that do not fit into nginx's 64 bytes."""
 
-TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-"""nginx's folders for temporary files; kept under `logs/tmp`, so that the tree is all it needs."""
-
 
 def lower(plan: Plan) -> Main:
     """Return the blocks for *plan*."""
     sni_maps = lower_sni(plan)
+    # Lua chooses the certificates of requests; those of streams are chosen by maps everywhere.
+    request_sni_maps = sni_maps if plan.lua is None else ()
     answer_maps, proxy_maps = lower_answer_maps(plan), lower_request_maps(plan)
     own = (
         *_unrepeated(lower_server_sections(plan), plan, "proxy"),
@@ -72,7 +72,9 @@ def lower(plan: Plan) -> Main:
         ]
     if access_maps:
         includes.append(Literal("conf/clients.conf"))
-    if sni_maps and any(group.name == "proxy" and group.pairs for group in plan.listen.values()):
+    if request_sni_maps and any(
+        group.name == "proxy" and group.pairs for group in plan.listen.values()
+    ):
         includes.append(Literal("conf/certificates.conf"))
     injected = {d.name for d in raw.get("http", ())}
     names = max((len(name) for s in servers for name in s.names), default=0)
@@ -83,10 +85,18 @@ def lower(plan: Plan) -> Main:
             _general(plan, injected),
             _tls(plan, injected),
             *_sizes(
-                [*sni_maps, *answer_maps, *proxy_maps, *routing_maps, *path_maps, *access_maps],
+                [
+                    *request_sni_maps,
+                    *answer_maps,
+                    *proxy_maps,
+                    *routing_maps,
+                    *path_maps,
+                    *access_maps,
+                ],
                 names,
                 injected,
             ),
+            *lower_lua(plan),
             *_injected(raw.get("http", ()), "nginx_http_* settings"),
             *_injected(_upstream_tls(raw), "nginx_proxy_*_ssl_* settings"),
         ),
@@ -104,6 +114,7 @@ def lower(plan: Plan) -> Main:
             *_beside_ours(plan, ("proxy", "location"), _UPSTREAM_HEADERS),
         ),
         stream=lower_stream(plan),
+        lua=lower_data(plan),
     )
 
 
@@ -136,10 +147,12 @@ def _injected(directives: Iterable[Directive], comment: str) -> tuple[Section, .
 
 def _main(plan: Plan) -> tuple[Simple, ...]:
     log = plan.logs["proxy_error_log"]
-    module = None if plan.stream is None else plan.stream.module
+    modules = [] if plan.lua is None else [*plan.lua.modules]
+    if plan.stream is not None and plan.stream.module is not None:
+        modules.append(plan.stream.module)
     injected = plan.directives.get("main", ())
     return (
-        *([] if module is None else [Simple("load_module", (Literal(module),))]),
+        *(Simple("load_module", (Literal(module),)) for module in modules),
         Simple("pid", (Literal("logs/nginx.pid"),)),
         *_jit(plan, injected),
         Simple("error_log", (*_words(log), Literal(plan.log_level))),

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from compiler.lower.certificates import default_certificates
 from compiler.lower.clients import handshake_directives, sessions_of
 from compiler.lower.dispatch import NO_ROUTE, Dispatcher, go_on
 from compiler.lower.errors import error_locations, error_pages
 from compiler.lower.keys import ERRORS, EVERY_HOST, HTTPS_ONLY, location_key
 from compiler.lower.locations import lower_location, send_away
+from compiler.lower.lua import request_certificates
 from compiler.lower.paths import REFUSED, UNMATCHED, escaped
 from compiler.model.nginx import Location, Section, Server, Simple
 from compiler.model.words import Expression, Literal
@@ -96,7 +96,6 @@ class _Servers:
         # A trusted peer may say that its client came without TLS.
         plain = bool(plan.trusted_ips) or any(not listener.ssl for listener in listeners)
         secure = any(listener.ssl for listener in listeners)
-        memory, tickets = sessions_of(handshake, plan)
         locations = _Locations(plan, self._injected, self._dispatcher, plain=plain)
         tables = plan.tables
         if handshake is not None:
@@ -107,7 +106,7 @@ class _Servers:
             listens=tuple(lower_listen(x, plan, is_default=is_default) for x in listeners),
             names=tuple(Literal(name) for name in names),
             directives=(
-                *(default_certificates(plan, memory, tickets=tickets) if secure else ()),
+                *(request_certificates(plan, sessions_of(handshake, plan)) if secure else ()),
                 *(() if handshake is None else handshake_directives(handshake)),
             ),
             sections=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from compiler.lower.certificates import default_certificates
+from compiler.lower.certificates import Sessions, default_certificates
 from compiler.lower.stream_maps import lower_tables
 from compiler.lower.upstream_tls import client_certificate
 from compiler.model.layout import bundle_file
@@ -61,7 +61,8 @@ class ServerMaker:
         self._injected = tuple(
             Simple(d.name, (Raw(d.value),)) for d in plan.directives.get("sproxy", ())
         )
-        self._certificates = default_certificates(plan, "StreamSSL") if stream.pairs else ()
+        sessions = Sessions("StreamSSL")
+        self._certificates = default_certificates(plan, sessions) if stream.pairs else ()
 
     def maps(self) -> tuple[Map, ...]:
         """Return the maps of all servers."""

@@ -39,6 +39,14 @@ class StreamModule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LuaModule:
+    """Where nginx's Lua module is: in nginx itself, in files to load in their order, or nowhere."""
+
+    present: bool = True
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """Everything a compilation depends on."""
 
@@ -55,3 +63,4 @@ class Inputs:
     now: datetime
     files: FileReader
     stream: StreamModule = StreamModule()
+    lua: LuaModule = LuaModule()

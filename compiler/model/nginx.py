@@ -9,8 +9,13 @@ from compiler.model.values import value
 
 if TYPE_CHECKING:
     from compiler.model.document import MappingNode
+    from compiler.model.lua import DataFile
     from compiler.model.secret import Secret
     from compiler.model.words import Expression, Literal, Word
+
+
+TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+"""nginx's folders for temporary files; kept under `logs/tmp`, so that the tree is all it needs."""
 
 
 @value()
@@ -144,7 +149,7 @@ class StreamBlock:
 
 @value(kw_only=True)
 class Main:
-    """nginx.conf and the parts it includes."""
+    """nginx.conf and the parts it includes; `lua` is what Lua answers from, None without Lua."""
 
     main: tuple[Simple, ...]
     events: tuple[Simple, ...]
@@ -160,18 +165,21 @@ class Main:
     access_maps: tuple[Map, ...]
     proxy: tuple[Section, ...]
     stream: StreamBlock | None = None
+    lua: tuple[DataFile, ...] | None = None
 
 
 @value()
 class OutputFile:
     """A file of the tree: its bytes and mode. Content of key files is a secret.
 
-    `sha256` is its digest in hex, where that is known already.
+    `sha256` is its digest in hex, where that is known already. `for_workers` tells of a file that
+    others may not read that nginx's workers have to.
     """
 
     content: str | Secret
     mode: int = 0o644
     sha256: str | None = None
+    for_workers: bool = True
 
     def text(self) -> str:
         """Return what is written; no more than the writing may call it for a secret."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from compiler.model.balancing import Balancing, Capture, Health, Lookup
     from compiler.model.config import Because
     from compiler.model.entities import Certificate, Consumer, Route, Service, Upstream
+    from compiler.model.lua import LuaPlan
     from compiler.model.settings import Directive, Listener
     from compiler.model.stream import StreamPlan
     from compiler.model.x509 import Bundle, KeyPair
@@ -282,6 +283,11 @@ class ServedCertificate:
     alternative: KeyPair | None
     entity: Certificate | None = field(compare=False)
 
+    @property
+    def pairs(self) -> tuple[KeyPair, ...]:
+        """Return one pair, or two of different key types."""
+        return (self.main,) if self.alternative is None else (self.main, self.alternative)
+
 
 @value(kw_only=True, slots=False)
 class SniPlan:
@@ -380,6 +386,24 @@ class Plan:
     logs: Mapping[str, str]
     log_level: str
     stream: StreamPlan | None = None
+    lua: LuaPlan | None = None
+    """What Lua needs where it chooses certificates: None where nginx does everything by itself."""
+
+    @cached_property
+    def read_by_workers(self) -> frozenset[str]:
+        """Return the names of the keys that nginx's workers read, one by one, at handshakes.
+
+        Lua and nginx's own directives read all others before there are workers.
+        """
+        if not self.sni.certificates or (self.lua is not None and not self._streams_end_tls):
+            return frozenset()
+        served = self.sni.certificates
+        pairs = [*self.sni.default, *(pair for found in served for pair in found.pairs)]
+        return frozenset(pair.key_name for pair in pairs)
+
+    @property
+    def _streams_end_tls(self) -> bool:
+        return self.stream is not None and bool(self.stream.pairs)
 
     @cached_property
     def answers(self) -> tuple[Answer, ...]:

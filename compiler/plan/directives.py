@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.model.place import Default
+from compiler.catalog.lua_directives import needs_module, takes_lua
+from compiler.model.place import Default, place_of
 
 if TYPE_CHECKING:
     from compiler.model.settings import Directive, Settings
@@ -23,17 +24,20 @@ the form in which paths are compared."""
 _COMPILED_IN_STREAMS = frozenset({"proxy_pass", "proxy_ssl", "ssl_preread"})
 _STREAM_BLOCKS = frozenset({"stream", "sproxy"})
 
+LUA_PATH = "lua_package_path"
+"""Where Lua looks for libraries: what is injected is a part of the plan's own."""
+
 _AUTO = frozenset({"worker_connections", "worker_rlimit_nofile"})
 """Directives for which Kong works out `auto` when it starts; nginx does not know the word."""
 
 
-def plan_directives(settings: Settings, target: str) -> dict[str, tuple[Directive, ...]]:
-    """Return the directives to write, by block."""
+def plan_directives(settings: Settings, *, lua: bool) -> dict[str, tuple[Directive, ...]]:
+    """Return the directives to write, by block; *lua* tells that requests may meet Lua."""
     return {
         block: tuple(
             d
             for d in directives
-            if _is_written(block, d, target)
+            if _is_written(block, d, lua=lua)
             and not (block in _STREAM_BLOCKS and d.name in _COMPILED_IN_STREAMS)
         )
         for block, directives in settings.directives.items()
@@ -47,12 +51,12 @@ def _is_without_effect(block: str, name: str) -> bool:
     return name == "grpc_set_header"
 
 
-def _is_written(block: str, directive: Directive, target: str) -> bool:
+def _is_written(block: str, directive: Directive, *, lua: bool) -> bool:
     name = directive.name
-    if name in COMPILED or _is_without_effect(block, name):
+    if name in COMPILED or name == LUA_PATH or _is_without_effect(block, name):
         return False
-    if target == "nginx" and (name.startswith(("lua_", "wasm_")) or "_lua_" in name):
-        return False
+    if needs_module(name):
+        return lua and takes_lua(block, name) and place_of(directive.origin) is not None
     if name in _AUTO and directive.value == "auto":
         return False
     # A daemon directive is the caller's business: run and systemd want different ones.

@@ -15,6 +15,7 @@ from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
 from compiler.plan.handshakes import plan_handshakes
 from compiler.plan.headers import plan_errors, plan_headers
+from compiler.plan.lua import plan_lua
 from compiler.plan.names import plan_lookup
 from compiler.plan.open_ways import report_open_ways
 from compiler.plan.plain_http import https_only_tables
@@ -72,6 +73,7 @@ def make_plan(
         report=report,
     )
     stream = _plan_stream(config, features, inputs, self_signed, report)
+    lua = plan_lua(settings, inputs)
     headers = plan_headers(settings, report)
     # A trusted peer may have been asked over HTTPS; debug headers name the route.
     alike = not settings.items("trusted_ips") and not headers.debug
@@ -103,7 +105,7 @@ def make_plan(
         common_grpc_tls=plan_common_policy(tables, config.materials.grpc_upstream, grpc=True),
         resolvers=plan_resolvers(settings, named, inputs, report),
         lookup=lookup,
-        directives=plan_directives(settings, inputs.target),
+        directives=plan_directives(settings, lua=lua is not None),
         dhparam=config.materials.dhparam,
         ciphers=settings.text("ssl_ciphers"),
         weak_ciphers=settings.text("ssl_cipher_suite") == "old",
@@ -119,6 +121,7 @@ def make_plan(
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
         stream=stream,
+        lua=lua,
     )
 
 

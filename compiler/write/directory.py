@@ -32,7 +32,8 @@ RUNTIME = ("logs", "logs/tmp")
 
 _MASK = 0o022
 
-Row = tuple[str, str, int]
+Row = tuple[str, str, int, bool]
+"""Path, text and mode of a file, and whether nginx's workers are to own it."""
 
 
 class RefusedError(Exception):
@@ -48,9 +49,9 @@ def write_tree(
 ) -> None:
     """Make *out* hold exactly *files*.
 
-    *key_owner* is the user and group that files of mode 0600 are given to, so that nginx's
-    workers can read keys; None leaves them to the caller's user. *before* is called with the
-    finished tree before it is put in place, and stops everything by raising.
+    *key_owner* is the user and group that keys are given to which nginx's workers have to read;
+    None leaves them to the caller's user. *before* is called with the finished tree before it is
+    put in place, and stops everything by raising.
     Raises RefusedError when *out* is not ours, OSError when something cannot be written.
     """
     with new_tree(out) as fresh:
@@ -146,15 +147,18 @@ def make_folders(root: Path, files: Iterable[str]) -> None:
 
 
 def rows_of(files: Mapping[str, OutputFile]) -> list[Row]:
-    """Return *files* as rows of path, text and mode."""
-    return [(path, file.text(), file.mode) for path, file in files.items()]
+    """Return *files* as rows."""
+    return [
+        (path, file.text(), file.mode, file.for_workers and not file.mode & 0o077)
+        for path, file in files.items()
+    ]
 
 
 def write_files(root: Path, rows: Iterable[Row], key_owner: tuple[int, int] | None) -> None:
     """Write files into folders that are there already. Raises OSError."""
-    for path, text, mode in rows:
+    for path, text, mode, for_workers in rows:
         data = text.encode("utf-8", "surrogateescape")
-        _write_file(f"{root}/{path}", data, mode, key_owner)
+        _write_file(f"{root}/{path}", data, mode, key_owner if for_workers else None)
 
 
 def write_files_aside(
@@ -167,15 +171,15 @@ def write_files_aside(
     yield None
 
 
-def _write_file(path: str, data: bytes, mode: int, key_owner: tuple[int, int] | None) -> None:
+def _write_file(path: str, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
     # The mode is set at creation: a key is never readable by others, not for an instant.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         written = os.write(descriptor, data)
         while written < len(data):
             written += os.write(descriptor, data[written:])
-        if key_owner is not None and not mode & 0o077:
-            os.fchown(descriptor, *key_owner)
+        if owner is not None:
+            os.fchown(descriptor, *owner)
     finally:
         os.close(descriptor)
 

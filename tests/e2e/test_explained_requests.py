@@ -129,7 +129,7 @@ def served(request: pytest.FixtureRequest, engine: Engine, folder: Path) -> Iter
                 found,
                 (plain, encrypted),
                 own,
-                (*options, "--nginx-version", engine.version_text),
+                (*options, *engine.arguments),
             )
 
 
@@ -238,7 +238,7 @@ def test_paths_that_nginx_refuses_are_known(served: Served, engine: Engine, seed
             conf=Path("kong.conf"),
             entities=("kong.yml",),
             no_env=True,
-            nginx_version=engine.version_text,
+            **engine.options,
         )
         loaded = load(options, Report())
     assert loaded.config is not None

@@ -79,7 +79,7 @@ def test_kongs_own_answers(engine: Engine, workdir: Path, case: dict[str, Any]) 
             conf=workdir / "kong.conf",
             entities=(str(workdir / "kong.yml"),),
             no_env=True,
-            nginx_version=engine.version_text,
+            **engine.options,
         )
         assert render(options, workdir / "out", "text", test=False, stdout=False) == 0
         with engines.start(engine, workdir / "out"):

@@ -17,17 +17,31 @@ import time
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAMES = ("embedded", "debian")
+NAMES = ("embedded", "debian", "openresty")
+"""The last is Debian's nginx with its Lua module, which is what OpenResty is made of."""
 
 _DEBIAN_BINARY = Path("/usr/sbin/nginx")
-_DEBIAN_PACKAGES = ("nginx-light", "libnginx-mod-http-lua", "libnginx-mod-stream")
+_MODULES = Path("/usr/lib/nginx/modules")
+_DEBIAN_PACKAGES = (
+    "nginx-light",
+    "libnginx-mod-http-lua",
+    "libnginx-mod-stream",
+    "lua-cjson",
+    "lua-luaossl",
+)
+_LUA_FILES = (
+    _MODULES / "ngx_http_lua_module.so",
+    Path("/usr/share/lua/5.1/resty/core.lua"),
+    Path("/usr/share/lua/5.1/cjson"),
+    Path("/usr/share/lua/5.1/openssl.lua"),
+)
 _START_SECONDS = 15.0
 _STOP_SECONDS = 3.0
 _LISTEN_STATE = "0A"
@@ -51,14 +65,27 @@ class Engine:
     @property
     def modules(self) -> Path | None:
         """Where the engine's dynamic modules lie; it loads none unless `load_module` says so."""
-        folder = Path("/usr/lib/nginx/modules")
-        return folder if self.name == "debian" and folder.is_dir() else None
+        return _MODULES if self.name != "embedded" and _MODULES.is_dir() else None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the compiler is told of it, as fields of `Options`."""
+        told = {"nginx_version": self.version_text}
+        if self.name == "openresty":
+            told |= {"target": "openresty", "nginx": str(self.binary)}
+        return told
+
+    @property
+    def arguments(self) -> list[str]:
+        """The same as words of a command line."""
+        words = ((f"--{name.replace('_', '-')}", value) for name, value in self.options.items())
+        return [word for pair in words for word in pair]
 
 
 @cache
 def find(name: str) -> Engine:
     """Find an engine by name; skips the test, saying why, where it cannot be had."""
-    binary = {"embedded": _embedded, "debian": _debian}[name]()
+    binary = {"embedded": _embedded, "debian": _debian, "openresty": _openresty}[name]()
     return Engine(name, binary, _version(binary))
 
 
@@ -78,11 +105,22 @@ def _embedded() -> Path:
 
 def _debian() -> Path:
     if not _DEBIAN_BINARY.exists():
-        _install_debian()
+        _install_debian((_DEBIAN_BINARY,))
     return _DEBIAN_BINARY
 
 
-def _install_debian() -> None:
+def _openresty() -> Path:
+    wanted = (_DEBIAN_BINARY, *_LUA_FILES)
+    if not all(path.exists() for path in wanted):
+        _install_debian(wanted)
+    return _DEBIAN_BINARY
+
+
+def _install_debian(wanted: tuple[Path, ...]) -> None:
+    """Install Debian's packages; skips the test, saying why, when one of *wanted* is missing then.
+
+    Nothing is done when another process has installed them meanwhile.
+    """
     if not Path("/etc/debian_version").exists() or shutil.which("apt-get") is None:
         pytest.skip("debian nginx: this is not Debian")
     if os.geteuid() != 0:
@@ -90,7 +128,7 @@ def _install_debian() -> None:
     lock = Path(tempfile.gettempdir()) / "kcompile-apt.lock"
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        if _DEBIAN_BINARY.exists():
+        if all(path.exists() for path in wanted):
             return
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for command in (["update"], ["install", "-y", *_DEBIAN_PACKAGES]):

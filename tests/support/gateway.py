@@ -117,7 +117,7 @@ def compile_tree(
     no_env = ["--no-env"] if environment is None else []
     search = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [*command, *no_env, "--nginx-version", engine.version_text, *args],
+        [*command, *no_env, *engine.arguments, *args],
         cwd=folder,
         env={**os.environ, **(environment or {}), "PYTHONPATH": search},
         capture_output=True,

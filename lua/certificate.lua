@@ -1,0 +1,3 @@
+-- Runs at each TLS handshake, before a certificate is sent.
+
+require("kcompile.certificates").serve()
