@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.access_data import asks_lua, rule_name
 from compiler.lower.certificates import SESSIONS, Sessions
 from compiler.lower.consumers import SUBJECT, ClientVariables, consumer_maps, name_maps
 from compiler.lower.maps import expression_map as _map
 from compiler.model.layout import bundle_file
-from compiler.model.nginx import If, Simple
+from compiler.model.nginx import If, Section, Simple
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
@@ -41,10 +42,20 @@ _HEADERS = {
     "X-Anonymous-Consumer": _ANONYMOUS,
     "X-Client-Cert-Dn": _DN,
     "X-Client-Cert-San": "$client_certificate_san",
-    "X-Consumer-Groups": "$consumer_groups",
-    "X-Authenticated-Groups": "$authenticated_groups",
+    "X-Consumer-Groups": "",
+    "X-Authenticated-Groups": "",
 }
 """What upstreams are told of a client. A client's own word for any of it never gets through."""
+
+_SET_BY_LUA = (
+    "$access_rule",
+    "$consumer",
+    "$credential",
+    _ANONYMOUS,
+    _DN,
+    "$client_certificate_san",
+    "$client_group",
+)
 
 
 def handshake_directives(handshake: Handshake) -> tuple[Simple, ...]:
@@ -80,6 +91,8 @@ def client_headers(plan: Plan) -> dict[str, str]:
     accesses = _accesses(plan)
     if not accesses:
         return {}
+    if any(asks_lua(access, plan) for access, _ in accesses):
+        return dict(_HEADERS)
     said = {variable for access, by_host in accesses for variable, _ in _told(access, by_host)}
     if "$consumer" in said:
         said |= {"$consumer_username", "$consumer_custom_id"}
@@ -89,7 +102,10 @@ def client_headers(plan: Plan) -> dict[str, str]:
 def client_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind all that."""
     found: dict[str, Map] = {}
-    asked = [(a.certificate, by_host) for a, by_host in _accesses(plan) if a.certificate]
+    accesses = _accesses(plan)
+    asked = [(a.certificate, by_host) for a, by_host in accesses if a.certificate]
+    if any(asks_lua(access, plan) for access, _ in accesses):
+        return (_misdirected(), *consumer_maps(plan.consumers))
     for auth, by_host in asked:
         variables = ClientVariables(auth, by_host=by_host)
         found |= {made.variable: made for made in variables.maps()}
@@ -117,25 +133,53 @@ def _states() -> tuple[Map, ...]:
         _map(
             "one was sent that is not believed", _STATE, "$certificate_refused", {"unverified": "1"}
         ),
-        _map(
-            "whether TLS was meant for another host: its certificate counts for that one alone",
-            "$https:$ssl_server_name:$host",
-            "$misdirected",
-            {"~^:": "", r"~*^on:(?<name_meant>[^:]+?)\.?:\k<name_meant>$": ""},
-            default="1",
+        _misdirected(),
+    )
+
+
+def _misdirected() -> Map:
+    return _map(
+        "whether TLS was meant for another host: its certificate counts for that one alone",
+        "$https:$ssl_server_name:$host",
+        "$misdirected",
+        {"~^:": "", r"~*^on:(?<name_meant>[^:]+?)\.?:\k<name_meant>$": ""},
+        default="1",
+    )
+
+
+def lua_variables(plan: Plan) -> tuple[Section, ...]:
+    """Return the variables by which Lua says who asks: nobody, until it does."""
+    if not any(asks_lua(access, plan) for access, _ in _accesses(plan)):
+        return ()
+    return (
+        Section(
+            comment="who asks: nobody, until Lua says so",
+            directives=tuple(
+                Simple("set", (Expression(name), Literal(""))) for name in _SET_BY_LUA
+            ),
         ),
     )
 
 
-def remembered_client(answer: Answer) -> tuple[Simple, ...]:
+def lua_access(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
+    """Return what has Lua decide who is let in."""
+    if not asks_lua(answer.access, plan):
+        return ()
+    return (Simple("access_by_lua_file", (Literal("lua/access.lua"),)),)
+
+
+def remembered_client(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     """Remember who asks, for the headers to the upstream."""
+    if asks_lua(answer.access, plan):
+        name = rule_name(answer.access, by_host=not answer.route.snis)
+        return (Simple("set", (Expression("$access_rule"), Literal(name))),)
     return tuple(
         Simple("set", (Expression(variable), Expression(value)))
         for variable, value in _told(answer.access, not answer.route.snis)
     )
 
 
-def client_refusals(answer: Answer) -> tuple[If, ...]:
+def client_refusals(answer: Answer, plan: Plan) -> tuple[If, ...]:
     """Return whom the route of *answer* refuses, and how."""
     auth = answer.access.certificate
     # Where anybody is let in, who is not believed comes in as that.
@@ -143,6 +187,8 @@ def client_refusals(answer: Answer) -> tuple[If, ...]:
         return ()
     by_host = not answer.route.snis
     found = [_refuse("$misdirected", _MISDIRECTED)] if by_host else []
+    if asks_lua(answer.access, plan):
+        return tuple(found)
     found.append(_refuse("$certificate_missing", MISSING))
     found.append(_refuse("$certificate_refused", UNVERIFIED))
     if auth.lookup is not None:

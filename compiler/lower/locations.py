@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower import grpc, websockets
 from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
-from compiler.lower.clients import client_refusals, remembered_client
+from compiler.lower.clients import client_refusals, lua_access, remembered_client
 from compiler.lower.dispatch import route_source
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.upstream_tls import own_tls
@@ -41,18 +41,19 @@ def lower_location(
     *plain* tells whether requests may come without TLS, as far as the client is concerned.
     """
     remembered = _debug(answer, plan)
-    ifs = (*_refusals(answer, plan, plain=plain), *client_refusals(answer))
+    ifs = (*_refusals(answer, plan, plain=plain), *client_refusals(answer, plan))
     if isinstance(answer, NoService):
         directives: tuple[Simple, ...] = (Simple("return", (503,)),)
     elif answer.destination.speaks_grpc:
         # What is injected into Kong's locations does not reach its one for gRPC.
-        remembered += (*_remembered(answer), Simple("set", (_GRPC_UPSTREAM, Literal("1"))))
+        remembered += (*_remembered(answer, plan), Simple("set", (_GRPC_UPSTREAM, Literal("1"))))
         ifs += (If(variable=ENCODED_PATH, directives=(Simple("return", (400,)),)),)
         directives = _to_grpc(answer, plan)
     else:
-        remembered += _remembered(answer)
+        remembered += _remembered(answer, plan)
         ifs += _encoded(answer)
         directives = _with_injected(_directives(answer, plan), injected)
+    directives = (*lua_access(answer, plan), *directives)
     return Location(
         comment=_comment(answer),
         modifier=modifier,
@@ -80,7 +81,7 @@ def _comment(answer: Answer) -> str:
     return f"route {answer.route.label} -> service {answer.service.label}{way}"
 
 
-def _remembered(answer: Proxied) -> tuple[Simple, ...]:
+def _remembered(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
     """Remember what headers to the upstream say."""
     preserve = answer.route.preserve_host
     host = Expression("$http_host") if preserve else expression(answer.destination.host_header)
@@ -92,7 +93,7 @@ def _remembered(answer: Proxied) -> tuple[Simple, ...]:
         found.append(Simple("set", (Expression("$upstream_address"), address)))
     if _is_websocket(answer):
         found += websockets.remembered()
-    return (*found, *captured(answer), *remembered_client(answer))
+    return (*found, *captured(answer), *remembered_client(answer, plan))
 
 
 def _is_websocket(answer: Proxied) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.access_data import access_data, asks_lua
 from compiler.lower.certificates import (
     certificate_source,
     default_certificates,
@@ -35,11 +36,20 @@ def lower_lua(plan: Plan) -> tuple[Section, ...]:
         return ()
     own = (
         Simple("lua_package_path", (_package_path(plan.lua),)),
+        *_intermediates(plan),
         Simple("init_by_lua_file", (Literal("lua/init.lua"),)),
     )
     return (
         Section(comment="Lua: data is read once, when nginx starts or reloads", directives=own),
     )
+
+
+def _intermediates(plan: Plan) -> tuple[Simple, ...]:
+    """Return the memory for intermediates, which sessions that are taken up lack."""
+    if not any(asks_lua(answer.access, plan) for answer in plan.answers):
+        return ()
+    words = (Literal("kcompile_intermediates"), Literal("10m"))
+    return (Simple("lua_shared_dict", words),)
 
 
 def _package_path(lua: LuaPlan) -> Expression:
@@ -89,7 +99,8 @@ def lower_data(plan: Plan) -> tuple[DataFile, ...] | None:
     """Return what the modules of `lua/` answer from, None without Lua."""
     if plan.lua is None:
         return None
-    return (_certificates(plan),)
+    access = access_data(plan)
+    return (_certificates(plan), *(() if access is None else (access,)))
 
 
 def request_certificates(plan: Plan, sessions: Sessions) -> tuple[Simple, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.answers import answer_maps, answer_section, hidden_headers
 from compiler.lower.balancing import cookie_texts, lower_captures, lower_hash_maps
+from compiler.lower.clients import lua_variables
 from compiler.lower.error_texts import uses_dollar
 from compiler.lower.errors import error_maps
 from compiler.lower.forwarding import forwarding_maps, proxy_headers
@@ -89,6 +90,7 @@ def lower_server_sections(plan: Plan) -> tuple[Section, ...]:
     return (
         Section(comment="who asks, and in which protocol", directives=tuple(own)),
         answer_section(plan),
+        *lua_variables(plan),
     )
 
 

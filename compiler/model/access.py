@@ -31,7 +31,8 @@ class Trust:
 class Match:
     """A name in a certificate that is a consumer's; `credential` is the id of what says so.
 
-    With `authority` (the id of an entity) it is the consumer's in certificates of that one alone.
+    With `authority` (the SHA-256 of its DER in hex) it is the consumer's in certificates of that
+    one alone.
     """
 
     name: str
@@ -50,10 +51,12 @@ class ConsumerLookup:
 
 @value(kw_only=True)
 class CertificateAuth:
-    """A certificate that clients have to show: in their handshake (mtls-auth).
+    """A certificate that clients have to show.
 
-    Without `lookup` any trusted certificate is enough, and its `group_by` is the client's group.
-    Who has none, or none that is believed, is let in as the consumer `anonymous`, if there is one.
+    They do so in their handshake (mtls-auth), or a proxy that has seen it does in a header
+    (header-cert-auth). Without `lookup` any trusted certificate is enough, and its `group_by` is
+    the client's group. Who has none, or none that is believed, is let in as the consumer
+    `anonymous`, if there is one.
     `sends_names` tells whether clients are told whose certificates are believed.
     """
 
@@ -71,6 +74,13 @@ class Access:
 
     certificate: CertificateAuth | None = None
     requests_certificate: bool = False
+    header_certificate: CertificateAuth | None = None
+
+    @property
+    def authentications(self) -> tuple[CertificateAuth, ...]:
+        """Return the ways in which clients have to say who they are, in their order."""
+        both = (self.certificate, self.header_certificate)
+        return tuple(found for found in both if found is not None)
 
     @property
     def is_open(self) -> bool:

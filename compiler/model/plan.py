@@ -13,11 +13,17 @@ from compiler.model.values import value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.model.access import Access, Handshake
+    from compiler.model.access import Access, Handshake, Match
     from compiler.model.answers import ErrorTexts, Headers
     from compiler.model.balancing import Balancing, Capture, Health, Lookup
     from compiler.model.config import Because
-    from compiler.model.entities import Certificate, Consumer, Route, Service, Upstream
+    from compiler.model.entities import (
+        Certificate,
+        Consumer,
+        Route,
+        Service,
+        Upstream,
+    )
     from compiler.model.lua import LuaPlan
     from compiler.model.settings import Directive, Listener
     from compiler.model.stream import StreamPlan
@@ -364,6 +370,8 @@ class Plan:
     """What clients are asked for, those of all other names first; empty: nobody is asked."""
     consumers: tuple[Consumer, ...]
     """Those as whom somebody may be let in."""
+    credentials: Mapping[str, tuple[Match, ...]]
+    """What tells consumers by a name in a certificate, by plugin."""
     groups: tuple[UpstreamGroup, ...]
     compiles_regexes: bool
     """Whether nginx compiles them to machine code: faster, for some 10 KB of memory each."""

@@ -9,8 +9,9 @@ from compiler.model.access import OPEN, Access
 from compiler.plan.certificate_auth import CertificateAuthPlanner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from compiler.model.access import CertificateAuth, Match
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Consumer, Plugin, Route
@@ -27,11 +28,20 @@ class AccessPlanner:
         """Return what *route* asks of its clients."""
         if not self._plugins:
             return OPEN
-        mtls = self._applying("mtls-auth", route)
         return Access(
-            certificate=None if mtls is None else self._certificates.plan(mtls),
+            certificate=self._certificate("mtls-auth", route),
+            header_certificate=self._certificate("header-cert-auth", route),
             requests_certificate=self._applying("tls-handshake-modifier", route) is not None,
         )
+
+    def credentials(self) -> Mapping[str, tuple[Match, ...]]:
+        """Return what credentials of consumers tell, by the plugin that they are for."""
+        kinds = ("mtls-auth", "header-cert-auth")
+        return {kind: self._certificates.credentials(kind) for kind in kinds}
+
+    def _certificate(self, name: str, route: Route) -> CertificateAuth | None:
+        plugin = self._applying(name, route)
+        return None if plugin is None else self._certificates.plan(plugin)
 
     def consumers(self) -> tuple[Consumer, ...]:
         """Return those as whom the routes planned so far let somebody in."""

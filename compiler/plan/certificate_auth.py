@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
-    from compiler.model.entities import Consumer, Plugin
+    from compiler.model.entities import CertificateCredential, Consumer, Plugin
 
 
 class CertificateAuthPlanner:
@@ -41,12 +41,33 @@ class CertificateAuthPlanner:
                 ids |= dict.fromkeys(filter(None, (auth.lookup.default,)))
         return tuple(self._config.entities.consumers[identifier] for identifier in ids)
 
+    def credentials(self, plugin: str) -> tuple[Match, ...]:
+        """Return what credentials for *plugin* tell, those for one authority's names first."""
+        entities = self._config.entities
+        found = {
+            "mtls-auth": entities.mtls_auth_credentials,
+            "header-cert-auth": entities.header_cert_auth_credentials,
+        }[plugin].values()
+        return tuple(
+            self._match(credential)
+            for credential in sorted(found, key=lambda c: c.ca_certificate is None)
+        )
+
+    def _match(self, credential: CertificateCredential) -> Match:
+        authority = credential.ca_certificate
+        return Match(
+            name=credential.subject_name,
+            consumer=credential.consumer,
+            credential=credential.id,
+            authority=None if authority is None else self._config.materials.cas[authority].sha256,
+        )
+
     def _plan(self, plugin: Plugin) -> CertificateAuth:
         said = plugin.config
         return CertificateAuth(
             plugin=plugin,
             trust=self._trust(said),
-            lookup=None if said["skip_consumer_lookup"] else self._lookup(said),
+            lookup=None if said["skip_consumer_lookup"] else self._lookup(plugin),
             anonymous=self._consumer(said["anonymous"]),
             group_by=said["authenticated_group_by"] or "CN",
             sends_names=bool(said.get("send_ca_dn")),
@@ -67,22 +88,13 @@ class CertificateAuthPlanner:
     def _consumer(self, identifier: str | None) -> Consumer | None:
         return None if identifier is None else self._config.entities.consumers[identifier]
 
-    def _lookup(self, said: Any) -> ConsumerLookup:
-        return ConsumerLookup(
-            matches=tuple(self._matches(said["consumer_by"] or ())),
-            default=said["default_consumer"],
-        )
+    def _lookup(self, plugin: Plugin) -> ConsumerLookup:
+        matches = tuple(self._matches(plugin.name, plugin.config["consumer_by"] or ()))
+        return ConsumerLookup(matches=matches, default=plugin.config["default_consumer"])
 
-    def _matches(self, consumer_by: tuple[str, ...]) -> Iterator[Match]:
+    def _matches(self, name: str, consumer_by: tuple[str, ...]) -> Iterator[Match]:
         """Yield names of consumers in Kong's order: those tied to an authority come first."""
-        credentials = list(self._config.entities.mtls_auth_credentials.values())
-        for found in sorted(credentials, key=lambda c: c.ca_certificate is None):
-            yield Match(
-                name=found.subject_name,
-                consumer=found.consumer,
-                credential=found.id,
-                authority=found.ca_certificate,
-            )
+        yield from self.credentials(name)
         for field in consumer_by:
             for consumer in self._config.entities.consumers.values():
                 name = getattr(consumer, field)

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
-from compiler.model.access import Handshake
+from compiler.model.access import Handshake, Trust
 from compiler.model.values import value
+from compiler.model.x509 import Bundle
 from compiler.plan.hosts import EVERY_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from compiler.model.access import Trust
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route
     from compiler.model.plan import Answer, HostTable
@@ -45,14 +45,19 @@ class _Asked:
 
 
 def plan_handshakes(
-    tables: Sequence[HostTable], away_when_plain: AbstractSet[str], report: Report
+    tables: Sequence[HostTable],
+    away_when_plain: AbstractSet[str],
+    report: Report,
+    *,
+    verifies: bool,
 ) -> tuple[Handshake, ...]:
     """Return what clients are asked for, the handshake of all other names first.
 
     None at all when no route asks for certificates. *away_when_plain* are the keys of tables that
-    requests without TLS never reach. Reports names at which routes trust different authorities.
+    requests without TLS never reach. With *verifies* it is the handshake that tells whom to let
+    in: names at which routes trust different authorities are reported. Else they are merged.
     """
-    return _Planner(tables, away_when_plain, report).plan()
+    return _Planner(tables, away_when_plain, report, verifies=verifies).plan()
 
 
 def handshake_of(name: str | None, handshakes: Sequence[Handshake]) -> Handshake | None:
@@ -75,8 +80,14 @@ def _specificity(pattern: str) -> tuple[bool, bool, int]:
 
 class _Planner:
     def __init__(
-        self, tables: Sequence[HostTable], away_when_plain: AbstractSet[str], report: Report
+        self,
+        tables: Sequence[HostTable],
+        away_when_plain: AbstractSet[str],
+        report: Report,
+        *,
+        verifies: bool,
     ) -> None:
+        self._verifies = verifies
         self._tables = {table.key: table for table in tables}
         self._away_when_plain = away_when_plain
         self._report = report
@@ -165,10 +176,13 @@ class _Planner:
         if not verified:
             return _Asked(None, sends_names=False) if wanted else None
         first = verified[0]
+        sends_names = any(demand.sends_names for demand in verified)
+        if not self._verifies:
+            return _Asked(_merged([d.trust for d in verified if d.trust]), sends_names)
         other = next((demand for demand in verified if demand.trust != first.trust), None)
         if other is not None:
             self._report_difference(name, first, other)
-        return _Asked(first.trust, any(demand.sends_names for demand in verified))
+        return _Asked(first.trust, sends_names)
 
     def _report_asked_everywhere(self, route: Route) -> None:
         self._report.add(
@@ -193,6 +207,22 @@ def _handshake(names: Iterable[str], asked: _Asked | None, tables: frozenset[str
         trust=None if asked is None else asked.trust,
         sends_names=asked is not None and asked.sends_names,
         tables=tables,
+    )
+
+
+def _merged(trusts: Sequence[Trust]) -> Trust:
+    """Return all the authorities of *trusts* as one."""
+    known = {
+        identifier: certificate
+        for trust in trusts
+        for identifier, certificate in zip(
+            trust.authorities, trust.bundle.certificates, strict=True
+        )
+    }
+    authorities = tuple(sorted(known))
+    return Trust(
+        authorities=authorities,
+        bundle=Bundle(certificates=tuple(known[identifier] for identifier in authorities)),
     )
 
 

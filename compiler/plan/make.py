@@ -97,8 +97,9 @@ def make_plan(
         sni=plan_sni(config, next(filter(None, secured), ())),
         tables=tables,
         https_only=https_only,
-        handshakes=_plan_handshakes(tables, https_only, config, report),
+        handshakes=_plan_handshakes(tables, https_only, config, inputs, report),
         consumers=access.consumers(),
+        credentials=access.credentials(),
         groups=groups,
         compiles_regexes=len(groups) < LARGE,
         common_tls=plan_common_policy(tables, config.materials.upstream, grpc=False),
@@ -129,11 +130,17 @@ def _plan_handshakes(
     tables: tuple[HostTable, ...],
     https_only: tuple[HttpsOnly, ...],
     config: Config,
+    inputs: Inputs,
     report: Report,
 ) -> tuple[Handshake, ...]:
     plain = any(not listener.ssl for listener in config.settings.listeners.get("proxy", ()))
     away = {key for found in https_only for key in found.keys}
-    return plan_handshakes(tables, away if plain else {t.key for t in tables}, report)
+    return plan_handshakes(
+        tables,
+        away if plain else {table.key for table in tables},
+        report,
+        verifies=inputs.target == "nginx",
+    )
 
 
 def _request_routes(config: Config) -> list[Route]:
