@@ -6,9 +6,16 @@ local FIELDS = { username = true, custom_id = true }
 
 local consumers, by_field, credentials
 
+local function check_text(value, what)
+    if type(value) ~= "string" or value == "" then
+        error(what .. " is missing", 0)
+    end
+end
+
 local function add_once(index, key, value, what)
-    if type(key) ~= "string" or key == "" or index[key] ~= nil then
-        error(what .. " is not told once", 0)
+    check_text(key, what)
+    if index[key] ~= nil then
+        error(what .. " is told twice", 0)
     end
     index[key] = value
 end
@@ -41,6 +48,8 @@ local function index_credentials(listed)
     local index = {}
     for _, credential in ipairs(listed) do
         local authority = given(credential.ca_certificate) and credential.ca_certificate or nil
+        check_text(credential.id, "the id of a credential")
+        check_text(credential.subject_name, "the subject name of credential " .. credential.id)
         _M.check(credential.consumer)
         add_once(index, credential_key(authority, credential.subject_name),
             { id = credential.id, consumer = consumers[credential.consumer] },

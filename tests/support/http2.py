@@ -51,6 +51,7 @@ def request(
     body: bytes | None = b"",
     tls: bool = True,
     method: str = "POST",
+    client: Identity | None = None,
 ) -> Answer:
     """Make one request to 127.0.0.1; in plain text by prior knowledge."""
     with contextlib.ExitStack() as stack:
@@ -58,7 +59,7 @@ def request(
             socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT)
         )
         if tls:
-            context = client_context()
+            context = client_context(client=client)
             context.set_alpn_protocols(["h2"])
             name = authority.partition(":")[0]
             connection = stack.enter_context(context.wrap_socket(connection, server_hostname=name))
