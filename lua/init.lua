@@ -3,6 +3,7 @@
 -- one at its old configuration.
 
 require("kcompile.certificates").init()
+require("kcompile.access").init()
 
 -- What was read on the way need not be in every worker.
 collectgarbage()

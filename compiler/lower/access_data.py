@@ -32,15 +32,13 @@ def rule_name(access: Access, *, by_host: bool) -> str:
     return plugins if by_host else f"{plugins}@any-host"
 
 
-def access_data(plan: Plan) -> DataFile | None:
-    """Return the data, None where Lua has nothing to decide."""
+def access_data(plan: Plan) -> DataFile:
+    """Return the data."""
     asked = {
         rule_name(a.access, by_host=not a.route.snis): (a.access, not a.route.snis)
         for a in plan.answers
         if asks_lua(a.access, plan)
     }
-    if not asked:
-        return None
     auths = {
         auth.plugin.id: auth for access, _ in asked.values() for auth in access.authentications
     }

@@ -32,16 +32,16 @@ _LONGEST_CHAIN = 100
 
 _STATE = "$certificate_state"
 _ANONYMOUS = "$anonymous_consumer"
-_DN = "$client_certificate_dn"
+_DN = "$client_cert_dn"
 
 _HEADERS = {
-    "X-Consumer-ID": "$consumer",
+    "X-Consumer-ID": "$consumer_id",
     "X-Consumer-Custom-ID": "$consumer_custom_id",
     "X-Consumer-Username": "$consumer_username",
-    "X-Credential-Identifier": "$credential",
+    "X-Credential-Identifier": "$credential_identifier",
     "X-Anonymous-Consumer": _ANONYMOUS,
     "X-Client-Cert-Dn": _DN,
-    "X-Client-Cert-San": "$client_certificate_san",
+    "X-Client-Cert-San": "$client_cert_san",
     "X-Consumer-Groups": "",
     "X-Authenticated-Groups": "",
 }
@@ -49,12 +49,14 @@ _HEADERS = {
 
 _SET_BY_LUA = (
     "$access_rule",
-    "$consumer",
-    "$credential",
+    "$consumer_id",
+    "$credential_identifier",
+    "$consumer_username",
+    "$consumer_custom_id",
     _ANONYMOUS,
     _DN,
-    "$client_certificate_san",
-    "$client_group",
+    "$client_cert_san",
+    "$authenticated_group",
 )
 
 
@@ -94,7 +96,7 @@ def client_headers(plan: Plan) -> dict[str, str]:
     if any(asks_lua(access, plan) for access, _ in accesses):
         return dict(_HEADERS)
     said = {variable for access, by_host in accesses for variable, _ in _told(access, by_host)}
-    if "$consumer" in said:
+    if "$consumer_id" in said:
         said |= {"$consumer_username", "$consumer_custom_id"}
     return {name: value if value in said else "" for name, value in _HEADERS.items()}
 
@@ -105,7 +107,7 @@ def client_maps(plan: Plan) -> tuple[Map, ...]:
     accesses = _accesses(plan)
     asked = [(a.certificate, by_host) for a, by_host in accesses if a.certificate]
     if any(asks_lua(access, plan) for access, _ in accesses):
-        return (_misdirected(), *consumer_maps(plan.consumers))
+        return (_misdirected(),)
     for auth, by_host in asked:
         variables = ClientVariables(auth, by_host=by_host)
         found |= {made.variable: made for made in variables.maps()}
@@ -116,7 +118,7 @@ def client_maps(plan: Plan) -> tuple[Map, ...]:
         *_states(),
         *(name_maps() if looked_up else ()),
         *(found[name] for name in sorted(found)),
-        *(consumer_maps(plan.consumers) if "$consumer" in client_headers(plan).values() else ()),
+        *(consumer_maps(plan.consumers) if "$consumer_id" in client_headers(plan).values() else ()),
     )
 
 
@@ -215,8 +217,8 @@ def _told(access: Access, by_host: bool) -> Iterator[tuple[str, str]]:  # noqa: 
     if auth.lookup is None:
         yield _DN, SUBJECT if auth.anonymous is None else variables.subject
     if auth.lookup is not None or auth.anonymous is not None:
-        yield "$consumer", variables.consumer
+        yield "$consumer_id", variables.consumer
     if variables.has_credentials:
-        yield "$credential", variables.credential
+        yield "$credential_identifier", variables.credential
     if auth.anonymous is not None:
         yield _ANONYMOUS, variables.anonymous

@@ -167,7 +167,7 @@ def consumer_maps(consumers: Iterable[Consumer]) -> tuple[Map, ...]:
     return tuple(
         Map(
             why=f"a consumer's {field}",
-            source=Expression("$consumer"),
+            source=Expression("$consumer_id"),
             variable=f"$consumer_{field}",
             default=None,
             entries=tuple(

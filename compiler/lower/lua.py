@@ -99,8 +99,7 @@ def lower_data(plan: Plan) -> tuple[DataFile, ...] | None:
     """Return what the modules of `lua/` answer from, None without Lua."""
     if plan.lua is None:
         return None
-    access = access_data(plan)
-    return (_certificates(plan), *(() if access is None else (access,)))
+    return (_certificates(plan), access_data(plan))
 
 
 def request_certificates(plan: Plan, sessions: Sessions) -> tuple[Simple, ...]:
