@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from compiler.catalog.plugin_schemas import PLUGIN_SCHEMAS
 from compiler.model.diagnostic import Report, Severity
 from compiler.model.document import MappingNode, SequenceNode
 from compiler.model.inputs import SourceText
@@ -31,7 +32,10 @@ COMPILED = (
     "ca_certificates",
     "plugins",
     "consumers",
+    "acls",
 )
+# Kong has it, but not the edition that answered.
+NEWER = {"include_consumer_groups"}
 REFERENCES = ("service", "route", "consumer", "upstream", "certificate", "client_certificate")
 
 # What the PEM text holds is judged where it is parsed.
@@ -47,7 +51,10 @@ def leaves(table: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...]
 
 
 def is_config_case(case: dict[str, Any]) -> bool:
-    """Refused, and only for what a plugin's config holds."""
+    """Refused, and only for what the config of a plugin holds that is not checked."""
+    plugins = case["document"].get("plugins", ()) if isinstance(case["document"], dict) else ()
+    if not all(plugin.get("name") not in PLUGIN_SCHEMAS for plugin in plugins):
+        return False
     return not case["accepted"] and all(
         path[0] == "plugins" and ("config" in path or "config." in text)
         for path, text in leaves(case["error_table"])
@@ -77,7 +84,11 @@ def as_kong_writes(entity: Entity) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for field in fields(entity):
         value = getattr(entity, field.name)
-        if field.name in {"source", "config"} or value in (None, (), {}):
+        if field.name == "config" and entity.name in PLUGIN_SCHEMAS:  # type: ignore[attr-defined]
+            value = {k: v for k, v in value.items() if v not in (None, ()) and k not in NEWER}
+        elif field.name in {"source", "written", "config"}:
+            continue
+        if value in (None, (), {}):
             continue
         if field.name in REFERENCES:
             value = {"id": value}
@@ -86,15 +97,18 @@ def as_kong_writes(entity: Entity) -> dict[str, Any]:
 
 
 def expected_entity(kind: str, entity: dict[str, Any]) -> dict[str, Any]:
-    kept = {k: v for k, v in entity.items() if k != "config" and v not in ([], {}, None)}
+    checked = kind == "plugins" and entity["name"] in PLUGIN_SCHEMAS
+    kept = {
+        k: v for k, v in entity.items() if v not in ([], {}, None) and (k != "config" or checked)
+    }
     if kind == "targets":
         kept["target"] = join_host(parse_host(kept["target"]), 8000)
     return kept
 
 
 def test_few_cases_are_left_to_other_stages() -> None:
-    assert (len(CASES), len(CONFIG_CASES), len(PEM_CASES), len(DIFFERENT)) == (204, 16, 2, 1)
-    assert len(CHECKED) == 185
+    assert (len(CASES), len(CONFIG_CASES), len(PEM_CASES), len(DIFFERENT)) == (204, 14, 2, 1)
+    assert len(CHECKED) == 187
 
 
 @pytest.mark.parametrize("case", [c for c in CHECKED if c["accepted"]], ids=lambda c: c["name"])

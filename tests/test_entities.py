@@ -527,10 +527,8 @@ def test_a_deck_dump_is_read() -> None:
     assert [service.retries for service in entities.services.values()] == [5]
     assert [p.config for p in entities.plugins.values()] == [{"minute": 5, "policy": "redis"}]
     consumer = next(iter(entities.consumers))
-    assert [(u.kind, u.parent) for u in entities.uncompiled] == [
-        ("acls", consumer),
-        ("vaults", None),
-    ]
+    assert [(acl.group, acl.consumer) for acl in entities.acls.values()] == [("g", consumer)]
+    assert [(u.kind, u.parent) for u in entities.uncompiled] == [("vaults", None)]
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,13 @@ FIELD_NOT_COMPILED = Rule(
     message="{field} has no counterpart in nginx and is not compiled",
     hint="remove the field",
 )
+ANY_ORIGIN_WITH_CREDENTIALS = Rule(
+    code="K262",
+    name="any-origin-with-credentials",
+    severity=Severity.WARNING,
+    message="config.credentials is on for every origin: any site may use what its visitors can",
+    hint="list the sites that may in config.origins, or switch config.credentials off",
+)
 
 RULES = (
     FORMAT_VERSION,
@@ -175,4 +182,5 @@ RULES = (
     TRAILING_DOT,
     VAULT_REFERENCE,
     FIELD_NOT_COMPILED,
+    ANY_ORIGIN_WITH_CREDENTIALS,
 )

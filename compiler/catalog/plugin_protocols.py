@@ -12,6 +12,8 @@ DEFAULT_PROTOCOLS = ("grpc", "grpcs", "http", "https")
 
 OWN_DEFAULT_PROTOCOLS: Mapping[str, tuple[str, ...]] = {
     "ip-restriction": ("http", "https", "tcp", "tls", "grpc", "grpcs"),
+    "tls-handshake-modifier": ("https", "grpcs"),
+    "tls-metadata-headers": ("https", "grpcs"),
 }
 """The plugins for which that differs."""
 
@@ -28,10 +30,12 @@ HTTP_PLUGINS = frozenset(
         "cors",
         "grpc-gateway",
         "grpc-web",
+        "header-cert-auth",
         "hmac-auth",
         "jwt",
         "key-auth",
         "ldap-auth",
+        "mtls-auth",
         "oauth2",
         "opentelemetry",
         "proxy-cache",
@@ -47,3 +51,16 @@ HTTP_PLUGINS = frozenset(
     }
 )
 """The plugins that refuse stream protocols."""
+
+TLS_PLUGINS = frozenset({"tls-handshake-modifier", "tls-metadata-headers"})
+"""The plugins that refuse what is not TLS."""
+
+_TLS_PROTOCOLS = ("https", "grpcs", "tls")
+_NOT_TLS = frozenset({"grpc", "http", "tcp", "tls_passthrough", "udp", "ws", "wss"})
+
+
+def own_protocols(plugin: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the protocols that *plugin* refuses, and those that it works for."""
+    if plugin in TLS_PLUGINS:
+        return _NOT_TLS, _TLS_PROTOCOLS
+    return (STREAM_PROTOCOLS if plugin in HTTP_PLUGINS else frozenset()), DEFAULT_PROTOCOLS

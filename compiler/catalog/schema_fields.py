@@ -18,6 +18,9 @@ FieldType = Literal[
     "map",
     "record",
     "reference",
+    "consumer",
+    "authority",
+    "authority_id",
     "any",
 ]
 
@@ -29,13 +32,15 @@ ENTERPRISE = (3, 11)
 class Field:
     """One field: its type and what its value must satisfy.
 
-    `since` is the first version that has the field (or, for `later_choices`, the value);
+    `since` is the first version that has the field (or, for `later_choices` and
+    `later_defaults`, the value); `backported` are the releases of older lines that have it too.
     `flavors` limits it to some router flavors. `check` names a function of the resolve stage.
     """
 
     type: FieldType
     required: bool = False
     default: Any = None
+    later_defaults: tuple[tuple[Any, tuple[int, ...]], ...] = ()
     choices: tuple[Any, ...] = ()
     later_choices: tuple[tuple[str, tuple[int, ...]], ...] = ()
     between: tuple[int, int] | None = None
@@ -46,6 +51,7 @@ class Field:
     any_of: tuple[str, ...] = ()
     kind: str | None = None
     since: tuple[int, ...] = ()
+    backported: tuple[tuple[int, ...], ...] = ()
     flavors: tuple[str, ...] = ()
     sensitive: bool = False
     compiled: bool = True

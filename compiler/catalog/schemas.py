@@ -142,6 +142,19 @@ CONSUMER: Mapping[str, Field] = {
     "custom_id": TEXT,
 }
 
+ACL_GROUP: Mapping[str, Field] = {
+    **COMMON,
+    "consumer": reference("consumers", required=True),
+    "group": required(TEXT),
+}
+
+CERTIFICATE_CREDENTIAL: Mapping[str, Field] = {
+    **COMMON,
+    "consumer": reference("consumers", required=True),
+    "subject_name": required(TEXT),
+    "ca_certificate": Field(type="authority"),
+}
+
 SCHEMAS: Mapping[str, Mapping[str, Field]] = {
     "services": SERVICE,
     "routes": ROUTE,
@@ -152,11 +165,16 @@ SCHEMAS: Mapping[str, Mapping[str, Field]] = {
     "ca_certificates": CA_CERTIFICATE,
     "plugins": PLUGIN,
     "consumers": CONSUMER,
+    "acls": ACL_GROUP,
+    "mtls_auth_credentials": CERTIFICATE_CREDENTIAL,
+    "header_cert_auth_credentials": CERTIFICATE_CREDENTIAL,
 }
-"""The kinds that are compiled, by their name at the top level of a file."""
+"""The kinds whose fields are known, by their name at the top level of a file."""
 
 CREDENTIALS: Mapping[str, str | None] = {
     "acls": None,
+    "header_cert_auth_credentials": None,
+    "mtls_auth_credentials": None,
     "basicauth_credentials": "username",
     "hmacauth_credentials": "username",
     "jwt_secrets": "key",
@@ -164,10 +182,8 @@ CREDENTIALS: Mapping[str, str | None] = {
     "keyauth_enc_credentials": "key",
     "oauth2_credentials": "client_id",
     "oauth2_tokens": "access_token",
-    "mtls_auth_credentials": None,
-    "header_cert_auth_credentials": None,
 }
-"""What a consumer may hold, and the field of it that must be unique."""
+"""What a consumer may hold, and the field of it that alone must be unique."""
 
 CHILDREN: Mapping[str, Mapping[str, str]] = {
     "services": {"routes": "service", "plugins": "service"},
@@ -190,6 +206,9 @@ NAMES: Mapping[str, str] = {
     "snis": "name",
     "targets": "target",
     "consumer_groups": "name",
+    "acls": "group",
+    "mtls_auth_credentials": "subject_name",
+    "header_cert_auth_credentials": "subject_name",
 }
 """The field by which an entity is named, besides its id."""
 
@@ -203,6 +222,13 @@ UNIQUE: Mapping[str, tuple[str, ...]] = {
 }
 """The fields whose values no two entities of a kind may share."""
 
+UNIQUE_TOGETHER: Mapping[str, tuple[str, ...]] = {
+    "acls": ("consumer", "group"),
+    "mtls_auth_credentials": ("subject_name", "ca_certificate"),
+    "header_cert_auth_credentials": ("subject_name", "ca_certificate"),
+}
+"""The fields whose values, taken together, no two entities of a kind may share."""
+
 SINGULAR: Mapping[str, str] = {
     "ca_certificates": "ca_certificate",
     "jwt_secrets": "jwt_secret",
@@ -211,7 +237,7 @@ SINGULAR: Mapping[str, str] = {
 
 UNCOMPILED_KINDS = frozenset(
     {
-        *CREDENTIALS,
+        *(CREDENTIALS.keys() - SCHEMAS.keys()),
         "acme_storage",
         "admins",
         "applications",

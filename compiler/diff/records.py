@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from compiler.catalog.schemas import SCHEMAS, SINGULAR
 from compiler.diff.masking import DIGITS, shown_certificate
+from compiler.diff.plugin_records import config_fields, is_checked
 from compiler.model.diagnostic import EntityRef
 from compiler.model.entities import Certificate, Entity, Plugin, Target
 
@@ -23,20 +24,23 @@ if TYPE_CHECKING:
 
 KINDS = (
     "ca_certificates", "certificates", "services", "upstreams", "consumers", "routes", "snis",
-    "targets", "plugins",
+    "targets", "plugins", "acls", "mtls_auth_credentials", "header_cert_auth_credentials",
 )  # fmt: skip
-"""The kinds that are compiled, each behind those that it refers to."""
+"""The kinds whose fields are known, each behind those that it refers to."""
 
 _REFERENCES = {
     "service": "services", "route": "routes", "consumer": "consumers", "upstream": "upstreams",
     "certificate": "certificates", "client_certificate": "certificates",
-    "ca_certificates": "ca_certificates",
+    "ca_certificates": "ca_certificates", "ca_certificate": "ca_certificates",
 }  # fmt: skip
 _SETS = frozenset(
     {"tags", "protocols", "methods", "hosts", "paths", "snis", "sources", "destinations"}
 )
 _LETTER_CASE_IGNORED = frozenset({"hosts", "snis"})
-_LEFT_OUT = frozenset({"id", "source", "created_at", "cert", "key", "cert_alt", "key_alt"})
+_CREDENTIALS = frozenset({"acls", "mtls_auth_credentials", "header_cert_auth_credentials"})
+_LEFT_OUT = frozenset(
+    {"id", "kind", "source", "written", "created_at", "cert", "key", "cert_alt", "key_alt"}
+)
 # What may be shown of kinds that are only read; everything else of them may be a secret.
 _PUBLIC = frozenset(
     {"name", "username", "custom_id", "group", "prefix", "kid", "set", "tags", "algorithm",
@@ -127,7 +131,7 @@ class RecordMaker:
         name = getattr(entity, "name", None)
         if isinstance(entity, Plugin):
             name = entity.instance_name or entity.name
-        elif kind == "consumers":
+        elif kind == "consumers" or kind in _CREDENTIALS:
             name = entity.ref.name  # type: ignore[attr-defined]  # every entity but the base has it
         elif isinstance(entity, Target):
             name = entity.target
@@ -145,6 +149,8 @@ class RecordMaker:
         label = self.label(kind, entity.id)
         if kind == "targets":
             return f"{label} of {found['upstream'].label}"
+        if kind in _CREDENTIALS:
+            return f"{label} of {found['consumer'].label}"
         if kind == "plugins":
             scope = [
                 f"{f} {found[f].label}" for f in ("route", "service", "consumer") if f in found
@@ -159,8 +165,9 @@ class RecordMaker:
         if kind == "plugins":
             scope = [found.get(f) for f in ("service", "route", "consumer", "consumer_group")]
             return (("plugin", found["name"], *scope),)
-        if kind == "targets":
-            return (("target", found["upstream"], found["target"]),)
+        if kind == "targets" or kind in _CREDENTIALS:
+            owner = found["upstream" if kind == "targets" else "consumer"]
+            return ((kind, owner, entity.ref.name),)  # type: ignore[attr-defined]  # as above
         if kind == "certificates":
             snis = tuple(sorted(self._snis.get(entity.id, ())))
             return (("cert", found.get("cert")), ("snis", snis) if snis else None)
@@ -178,6 +185,8 @@ class RecordMaker:
                 continue
             if item.name in _REFERENCES:
                 yield item.name, self._linked(_REFERENCES[item.name], value)
+            elif item.name == "config" and isinstance(entity, Plugin) and is_checked(entity):
+                yield from config_fields(entity, self.link, self._masker)
             elif isinstance(value, dict):
                 yield from self._flat(item.name, self._masker.mapping(_tidy(item.name, value)))
             else:

@@ -175,7 +175,12 @@ class CaCertificate(Entity):
 
 @value(kw_only=True)
 class Plugin(Entity):
-    """A plugin and its scope; `config` as written, schemas are another matter."""
+    """A plugin and its scope.
+
+    `config` has every field of a plugin whose fields are known (catalog/plugin_schemas.py):
+    checked, None where unset, lists as tuples, certificate authorities and consumers as ids.
+    That of other plugins is as written. `written` is what stands in the files, for places.
+    """
 
     name: str
     instance_name: str | None
@@ -185,6 +190,7 @@ class Plugin(Entity):
     config: Mapping[str, Any]
     protocols: tuple[str, ...]
     enabled: bool
+    written: MappingNode = field(compare=False, repr=False)
     consumer_group: str | None = None
 
     @property
@@ -204,6 +210,38 @@ class Consumer(Entity):
     def ref(self) -> EntityRef:
         """Return what diagnostics call it."""
         return EntityRef("consumer", self.id, self.username or self.custom_id)
+
+
+@value(kw_only=True)
+class CertificateCredential(Entity):
+    """A name by which client certificates are taken for those of a consumer.
+
+    `kind` is whose it is: mtls_auth_credentials or header_cert_auth_credentials. With
+    `ca_certificate` (the id of an authority) it counts only for certificates issued by that.
+    """
+
+    kind: str
+    consumer: str
+    subject_name: str
+    ca_certificate: str | None
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef(self.kind.removesuffix("s"), self.id, self.subject_name)
+
+
+@value(kw_only=True)
+class AclGroup(Entity):
+    """A group that a consumer is in."""
+
+    consumer: str
+    group: str
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("acl", self.id, self.group)
 
 
 @value(kw_only=True)
@@ -231,4 +269,7 @@ class Entities:
     ca_certificates: Mapping[str, CaCertificate]
     plugins: Mapping[str, Plugin]
     consumers: Mapping[str, Consumer]
+    acls: Mapping[str, AclGroup]
+    mtls_auth_credentials: Mapping[str, CertificateCredential]
+    header_cert_auth_credentials: Mapping[str, CertificateCredential]
     uncompiled: tuple[Uncompiled, ...] = ()

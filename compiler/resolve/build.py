@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compiler.model.entities import (
+    AclGroup,
     CaCertificate,
     Certificate,
+    CertificateCredential,
     Consumer,
     Plugin,
     Route,
@@ -16,7 +18,6 @@ from compiler.model.entities import (
     Upstream,
 )
 from compiler.model.secret import Secret
-from compiler.resolve.entity_checks import shared_config
 from compiler.resolve.hosts import join_host, parse_host
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def build_ca_certificate(draft: Draft, values: Values, _problems: Problems) -> C
     return CaCertificate(id=draft.id, tags=tags, source=draft.node, cert=values["cert"])
 
 
-def build_plugin(draft: Draft, values: Values, problems: Problems) -> Plugin:
-    """Return a plugin; its config is as written, over a shared one if it names that."""
+def build_plugin(draft: Draft, values: Values, _problems: Problems) -> Plugin:
+    """Return a plugin, whose config was resolved."""
     return Plugin(
         id=draft.id,
         tags=values["tags"] or (),
@@ -166,7 +167,8 @@ def build_plugin(draft: Draft, values: Values, problems: Problems) -> Plugin:
         route=values["route"],
         consumer=values["consumer"],
         consumer_group=values["consumer_group"],
-        config=shared_config(draft, values, problems),
+        config=values["config"],
+        written=values["written"],
         protocols=values["protocols"],
         enabled=values["enabled"],
     )
@@ -183,6 +185,30 @@ def build_consumer(draft: Draft, values: Values, _problems: Problems) -> Consume
     )
 
 
+def build_credential(draft: Draft, values: Values, _problems: Problems) -> CertificateCredential:
+    """Return what a consumer's certificates are known by."""
+    return CertificateCredential(
+        id=draft.id,
+        tags=values["tags"] or (),
+        source=draft.node,
+        kind=draft.kind,
+        consumer=values["consumer"],
+        subject_name=values["subject_name"],
+        ca_certificate=values["ca_certificate"],
+    )
+
+
+def build_acl_group(draft: Draft, values: Values, _problems: Problems) -> AclGroup:
+    """Return a group that a consumer is in."""
+    return AclGroup(
+        id=draft.id,
+        tags=values["tags"] or (),
+        source=draft.node,
+        consumer=values["consumer"],
+        group=values["group"],
+    )
+
+
 BUILDERS: Mapping[str, Callable[[Draft, Values, Problems], Entity]] = {
     "services": build_service,
     "routes": build_route,
@@ -193,5 +219,8 @@ BUILDERS: Mapping[str, Callable[[Draft, Values, Problems], Entity]] = {
     "ca_certificates": build_ca_certificate,
     "plugins": build_plugin,
     "consumers": build_consumer,
+    "acls": build_acl_group,
+    "mtls_auth_credentials": build_credential,
+    "header_cert_auth_credentials": build_credential,
 }
 """How the entities of each kind are made."""

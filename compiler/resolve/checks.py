@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from compiler.resolve.hosts import BadHostError, HostPort, is_ip_or_cidr, parse_host
 from compiler.resolve.paths import path_problem, route_path_problem
+from compiler.resolve.regex_syntax import regex_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -104,6 +105,11 @@ def _check_ip_or_cidr(text: str) -> str | None:
     return None if is_ip_or_cidr(text) else f"{text!r} is neither an IP address nor a CIDR range"
 
 
+def _check_origin(text: str) -> str | None:
+    problem = None if text == "*" else regex_problem(text, compat=False)
+    return problem and f"the regular expression {text!r} {problem}"
+
+
 def _check_tag(text: str) -> str | None:
     return None if _TAG.fullmatch(text) else f"the tag {text!r} has a ',', '/' or control character"
 
@@ -136,6 +142,7 @@ def checks_for(router_flavor: str) -> Mapping[str, Check]:
         "host_with_port": check_host_with_port,
         "ip_or_cidr": _check_ip_or_cidr,
         "method": _matches(_METHOD, "an HTTP method in capital letters"),
+        "origin": _check_origin,
         "name": _matches(_NAME, "made of letters, digits, '.', '-', '_' and '~' only"),
         "path": path_problem,
         "pem": _accept,

@@ -13,14 +13,16 @@ from compiler.model.entities import Entities, Uncompiled
 from compiler.resolve.build import BUILDERS
 from compiler.resolve.checks import checks_for
 from compiler.resolve.collect import collect_drafts
+from compiler.resolve.context import Context
 from compiler.resolve.entity_checks import (
     check_certificate,
     check_consumer,
-    check_plugin,
     check_service,
     expand_service,
 )
-from compiler.resolve.fields import Context, Plan, check_fields, make_checker, make_plan
+from compiler.resolve.fields import Plan, check_fields, make_checker, make_plan
+from compiler.resolve.plugin_checks import check_plugin
+from compiler.resolve.plugin_configs import PluginConfigs
 from compiler.resolve.problems import Problems
 from compiler.resolve.references import Index
 from compiler.resolve.route_checks import check_route
@@ -92,6 +94,7 @@ class _Resolver:
         self.context = context
         self.problems = problems
         self.plans: dict[tuple[str, str | None], Plan] = {}
+        self.configs = PluginConfigs(context)
 
     def resolve(self, draft: Draft) -> Entity | None:
         """Return the entity of *draft*, or None if a field without a default is unusable."""
@@ -108,6 +111,10 @@ class _Resolver:
         for name in plan.required:
             if values[name] is None:
                 return None
+        if not self.context.index.add_together(draft, values, problems):
+            return None
+        if kind == "plugins":
+            values |= self.configs.resolve(draft, values, problems)
         return BUILDERS[kind](draft, values, problems)
 
     def uncompiled(self, draft: Draft) -> Uncompiled:

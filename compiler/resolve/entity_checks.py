@@ -1,23 +1,15 @@
-"""Checks of services, certificates, consumers and plugins that look at several fields."""
+"""Checks of services, certificates and consumers that look at several fields."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from compiler.catalog import entity_rules as rules
-from compiler.catalog.plugin_protocols import (
-    DEFAULT_PROTOCOLS,
-    HTTP_PLUGINS,
-    OWN_DEFAULT_PROTOCOLS,
-    STREAM_PROTOCOLS,
-)
 from compiler.model.document import MappingNode, SequenceNode
-from compiler.resolve.problems import nearest
 from compiler.resolve.urls import expand_url
 
 if TYPE_CHECKING:
-    from compiler.resolve.drafts import Draft
-    from compiler.resolve.fields import Context
+    from compiler.resolve.context import Context
     from compiler.resolve.problems import Problems
 
 Values = dict[str, Any]
@@ -114,53 +106,6 @@ def check_consumer(
             fields="username, custom_id",
             reason="",
         )
-
-
-def check_plugin(node: MappingNode, values: Values, problems: Problems, _context: Context) -> None:
-    """Report protocols that a plugin does not work for; set the default of its own."""
-    name = values["name"]
-    protocols = node.get("protocols")
-    if protocols is None:
-        values["protocols"] = OWN_DEFAULT_PROTOCOLS.get(str(name), DEFAULT_PROTOCOLS)
-        return
-    if name not in HTTP_PLUGINS or not isinstance(protocols, SequenceNode):
-        return
-    for index, protocol in enumerate(protocols):
-        if isinstance(protocol, str) and protocol in STREAM_PROTOCOLS:
-            problems.add(
-                rules.UNKNOWN_VALUE,
-                protocols.place(index),
-                field="protocols",
-                value=repr(protocol),
-                suggestion=f"{name} works for {', '.join(DEFAULT_PROTOCOLS)}",
-            )
-
-
-def shared_config(draft: Draft, values: Values, problems: Problems) -> Values | MappingNode:
-    """Return the config of a plugin, over what its `_config` names in `_plugin_configs`."""
-    own = values["config"]
-    own = own if isinstance(own, MappingNode) else MappingNode(draft.node.file, draft.node.position)
-    name = values.get("_config")
-    if name is None:
-        return own
-    shared = draft.document.root.get("_plugin_configs")
-    base = shared.get(name) if isinstance(shared, MappingNode) else None
-    if not isinstance(base, MappingNode):
-        known = shared if isinstance(shared, MappingNode) else ()
-        problems.add(
-            rules.UNKNOWN_REFERENCE,
-            draft.node.place("_config"),
-            field="_config",
-            name=name,
-            kind="_plugin_configs",
-            suggestion=nearest(name, known, "add it to _plugin_configs of the same file"),
-        )
-        return own
-    merged = MappingNode(base.file, base.position)
-    merged.update(base)
-    merged.keys_at = {**base.keys_at, **own.keys_at}
-    merged.update(own)
-    return merged
 
 
 def _not_allowed(node: MappingNode, field: str, reason: str, problems: Problems) -> None:

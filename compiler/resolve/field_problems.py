@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compiler.catalog import entity_rules as rules
+from compiler.catalog.plugin_schemas import RENAMED_FIELDS
 from compiler.resolve.problems import described, nearest, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from compiler.catalog.schema_fields import Field
     from compiler.model.document import MappingNode
     from compiler.model.place import Place
+    from compiler.resolve.fields import Plan
     from compiler.resolve.problems import Problems
 
 EXPECTED = {
@@ -24,6 +24,9 @@ EXPECTED = {
     "set": "a list",
     "map": "a mapping",
     "record": "a mapping",
+    "consumer": "a string",
+    "authority": "a string",
+    "authority_id": "a string",
 }
 
 
@@ -31,7 +34,7 @@ def report_type(name: str, field: Field, value: Any, place: Place, problems: Pro
     """Report a *value* of the wrong type."""
     expected = EXPECTED[field.type]
     suggestion = f"write {expected} here"
-    if field.type == "string" and isinstance(value, bool | int | float):
+    if expected == "a string" and isinstance(value, bool | int | float):
         suggestion = "put it in quotes"
     elif isinstance(value, str) and field.type in {"integer", "number", "boolean"}:
         suggestion = f"write {expected}, without quotes"
@@ -75,14 +78,18 @@ def report_missing(name: str, place: Place, problems: Problems) -> None:
     problems.add(rules.MISSING_FIELD, place, owner=problems.owner, field=name, reason="")
 
 
-def report_unknown(name: str, node: MappingNode, known: Iterable[str], problems: Problems) -> None:
-    """Report a field that the entity does not have."""
+def report_unknown(name: str, node: MappingNode, plan: Plan, problems: Problems) -> None:
+    """Report a field that is not in the *plan* of the entity."""
+    known = plan.checkers
     fields = ", ".join(sorted(field for field in known if not field.startswith("_")))
     suggestion = nearest(name, known, f"its fields are: {fields}")
+    now = RENAMED_FIELDS.get(name)
+    if now in known:
+        suggestion = f"it is called {now} since Kong 3.0"
     problems.add(
         rules.UNKNOWN_FIELD,
         node.place(name),
         owner=problems.owner,
-        field=name,
+        field=plan.prefix + name,
         suggestion=suggestion,
     )

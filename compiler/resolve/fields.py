@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from compiler.catalog import entity_rules as rules
 from compiler.model.document import MappingNode, SequenceNode
+from compiler.resolve.context import INVALID
 from compiler.resolve.field_problems import (
     report_choice,
     report_invalid,
@@ -15,41 +15,30 @@ from compiler.resolve.field_problems import (
     report_type,
     report_unknown,
 )
-from compiler.resolve.problems import described, nearest, place_in, shown
+from compiler.resolve.problems import place_in, shown
+from compiler.resolve.reference_fields import (
+    authority_checker,
+    authority_id_checker,
+    consumer_checker,
+    reference_checker,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from compiler.catalog.schema_fields import Field
-    from compiler.resolve.checks import Check
+    from compiler.resolve.context import Checker, Context
     from compiler.resolve.problems import Holder, Problems
-    from compiler.resolve.references import Index
-
-INVALID: Any = object()
-"""What a checker returns instead of a value that it reported."""
-
-Checker = Callable[[Any, "Holder", "str | int", "Problems"], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the same description may turn into different checkers for."""
-
-    version: tuple[int, ...]
-    flavor: str
-    checks: Mapping[str, Check]
-    index: Index
-
-    def has(self, field: Field) -> bool:
-        """Tell whether the version and router flavor have *field*."""
-        return self.version >= field.since and (not field.flavors or self.flavor in field.flavors)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the fields of one kind are checked."""
+    """How the fields of one kind are checked; `prefix` is put before their names in messages."""
 
     checkers: Mapping[str, Checker]
     defaults: Mapping[str, Any]
     required: tuple[str, ...]
+    prefix: str = ""
 
 
 def make_plan(fields: Mapping[str, Field], context: Context, prefix: str = "") -> Plan:
@@ -57,8 +46,9 @@ def make_plan(fields: Mapping[str, Field], context: Context, prefix: str = "") -
     known = {name: field for name, field in fields.items() if context.has(field)}
     return Plan(
         {name: make_checker(field, prefix + name, context) for name, field in known.items()},
-        {name: _default(field) for name, field in known.items()},
+        {name: _default(field, context) for name, field in known.items()},
         tuple(sorted(name for name, field in known.items() if field.required)),
+        prefix,
     )
 
 
@@ -74,17 +64,17 @@ def check_fields(node: MappingNode, plan: Plan, problems: Problems) -> dict[str,
     for name, value in node.items():
         checker = checkers.get(name)
         if checker is None:
-            report_unknown(name, node, checkers, problems)
+            report_unknown(name, node, plan, problems)
         elif value is None:
             if name in required:
-                report_missing(name, node.place(name), problems)
+                report_missing(plan.prefix + name, node.place(name), problems)
         else:
             checked = checker(value, node, name, problems)
             if checked is not INVALID:
                 values[name] = checked
     for name in required:
         if values[name] is None and name not in node:
-            report_missing(name, node.place(), problems)
+            report_missing(plan.prefix + name, node.place(), problems)
     return values
 
 
@@ -95,11 +85,12 @@ def make_checker(field: Field, name: str, context: Context) -> Checker:
     return _MAKERS[field.type](field, name, context)
 
 
-def _default(field: Field) -> Any:
+def _default(field: Field, context: Context) -> Any:
     if field.type == "record" and field.fields is not None:
-        inner = {name: _default(inner) for name, inner in field.fields.items()}
+        inner = {name: _default(inner, context) for name, inner in field.fields.items()}
         return {name: value for name, value in inner.items() if value is not None} or None
-    return field.default
+    later = [value for value, since in field.later_defaults if context.version >= since]
+    return later[-1] if later else field.default
 
 
 def _any(value: Any, _holder: Holder, _key: str | int, _problems: Problems) -> Any:
@@ -230,43 +221,6 @@ def _record(field: Field, name: str, context: Context) -> Checker:
     return check
 
 
-def _reference(field: Field, name: str, context: Context) -> Checker:
-    kind = field.kind or ""
-    find = context.index.find
-
-    def check(value: Any, holder: Holder, key: str | int, problems: Problems) -> Any:
-        wanted = value
-        if isinstance(value, MappingNode):
-            wanted = value.get("id") or value.get("name") or value.get("username")
-        if type(wanted) is not str or not wanted:
-            place = place_in(holder, key)
-            expected = "a name or id, or a mapping with one of these"
-            problems.add(
-                rules.WRONG_TYPE,
-                place,
-                field=name,
-                expected=expected,
-                actual=described(value),
-                suggestion="write the name of the entity",
-            )
-            return INVALID
-        found = find(kind, wanted)
-        if found is not None:
-            return found
-        suggestion = nearest(wanted, context.index.names(kind), f"add it to {kind}, or correct it")
-        problems.add(
-            rules.UNKNOWN_REFERENCE,
-            place_in(holder, key),
-            field=name,
-            name=wanted,
-            kind=kind,
-            suggestion=suggestion,
-        )
-        return INVALID
-
-    return check
-
-
 def _anything(_field: Field, _name: str, _context: Context) -> Checker:
     return _any
 
@@ -280,7 +234,10 @@ _MAKERS: Mapping[str, Callable[[Field, str, Context], Checker]] = {
     "set": _list,
     "map": _map,
     "record": _record,
-    "reference": _reference,
+    "reference": reference_checker,
+    "consumer": consumer_checker,
+    "authority": authority_checker,
+    "authority_id": authority_id_checker,
     "any": _anything,
 }
 

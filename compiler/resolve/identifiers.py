@@ -19,6 +19,7 @@ _ENTITIES = UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5").bytes
 _NAMED_BY_NAME = frozenset({"services", "routes", "upstreams", "consumers", "snis"})
 _PARENTS = frozenset({"route", "service", "consumer", "upstream"})
 _KEY_PARTS = {
+    "acls": ("consumer", "group"),
     "plugins": ("name", "route", "service", "consumer"),
     "targets": ("upstream", "target"),
 }

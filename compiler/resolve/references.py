@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compiler.catalog import entity_rules as rules
-from compiler.catalog.schemas import CREDENTIALS, NAMES, UNIQUE
+from compiler.catalog.schemas import CREDENTIALS, NAMES, UNIQUE, UNIQUE_TOGETHER
 from compiler.model.diagnostic import Related
+from compiler.resolve.pem import PemError, parse_certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from compiler.resolve.drafts import Draft
     from compiler.resolve.problems import Problems
@@ -22,6 +23,8 @@ class Index:
         self._by_id: dict[tuple[str, str], Draft] = {}
         self._by_value: dict[tuple[str, str, str], Draft] = {}
         self._snis: dict[str, Draft] = {}
+        self._together: dict[tuple[Any, ...], Draft] = {}
+        self._authorities: dict[str, str] | None = None
         # Comparing with every name takes long; thousands of suggestions would help nobody.
         self._suggestions = 20
 
@@ -44,6 +47,30 @@ class Index:
         found = self._by_value.get((kind, field, name_or_id))
         found = found or self._by_id.get((kind, name_or_id))
         return None if found is None else found.id
+
+    def find_id(self, kind: str, identifier: str) -> str | None:
+        """Return *identifier* if it is the id of an entity of *kind*, else None."""
+        return identifier if (kind, identifier) in self._by_id else None
+
+    def find_authority(self, digest: str) -> str | None:
+        """Return the id of the CA certificate with this SHA-256, or None."""
+        if self._authorities is None:
+            self._authorities = {}
+            for (kind, identifier), draft in self._by_id.items():
+                if kind == "ca_certificates":
+                    self._authorities.setdefault(_digest(draft.node.get("cert")), identifier)
+        return self._authorities.get(digest)
+
+    def add_together(self, draft: Draft, values: Mapping[str, Any], problems: Problems) -> bool:
+        """Remember *values*, resolved; False, and a report, if they repeat those of another."""
+        fields = UNIQUE_TOGETHER.get(draft.kind)
+        if fields is None:
+            return True
+        key = (draft.kind, *(values[field] for field in fields))
+        first = self._together.setdefault(key, draft)
+        if first is not draft:
+            _report_duplicate(first, draft, None, problems)
+        return first is draft
 
     def names(self, kind: str) -> Iterable[str]:
         """Return the names of all entities of *kind*, for suggestions; none after some."""
@@ -89,14 +116,23 @@ def sni_key(name: str) -> str:
     return name.removesuffix(".").lower()
 
 
+def _digest(pem: object) -> str:
+    """Return the SHA-256 of a certificate; empty if it is none, which is reported elsewhere."""
+    try:
+        return parse_certificates(pem)[0].sha256 if isinstance(pem, str) else ""
+    except PemError:
+        return ""
+
+
 def _report_duplicate(first: Draft, draft: Draft, field: str | None, problems: Problems) -> None:
     # Values of credentials are secrets; those of other kinds help to find them.
     value = None if field is None or draft.kind in CREDENTIALS else draft.node[field]
+    together = " and ".join(UNIQUE_TOGETHER.get(draft.kind, ("name", "scope")))
     problems.add(
         rules.DUPLICATE_ENTITY,
         draft.node.place(field),
         related=[Related("first declared here", first.node.place(field))],
         kind=draft.kind,
-        field=field or "name and scope",
+        field=field or together,
         value="" if value is None else f" {value!r}",
     )

@@ -9,7 +9,7 @@ from compiler.model.document import MappingNode, SequenceNode
 from compiler.resolve.regex_syntax import regex_problem
 
 if TYPE_CHECKING:
-    from compiler.resolve.fields import Context
+    from compiler.resolve.context import Context
     from compiler.resolve.problems import Problems
 
 Values = dict[str, Any]

@@ -8,7 +8,7 @@ from compiler.catalog import entity_rules as rules
 
 if TYPE_CHECKING:
     from compiler.model.document import MappingNode
-    from compiler.resolve.fields import Context
+    from compiler.resolve.context import Context
     from compiler.resolve.problems import Problems
 
 Values = dict[str, Any]

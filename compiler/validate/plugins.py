@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
     from compiler.model.place import Place
 
+# They matter only to plugins, of which none that reads them is compiled.
+_UNUSED = ("consumers", "acls", "mtls_auth_credentials", "header_cert_auth_credentials")
+
 _PROTECTION = "routes are served with less protection than was asked for"
 
 
@@ -44,10 +47,11 @@ def check_uncompiled(config: Config, report: Report) -> None:
     counts = Counter(entity.kind for entity in config.entities.uncompiled)
     for entity in config.entities.uncompiled:
         first.setdefault(entity.kind, entity.source.place())
-    consumers = list(config.entities.consumers.values())
-    if consumers:
-        counts["consumers"] = len(consumers)
-        first["consumers"] = consumers[0].source.place()
+    for kind in _UNUSED:
+        found = getattr(config.entities, kind)
+        if found:
+            counts[kind] = len(found)
+            first[kind] = next(iter(found.values())).source.place()
     for kind, count in sorted(counts.items()):
         report.add(rules.ENTITY_IGNORED, first[kind], count=count, kind=kind)
 

@@ -86,7 +86,12 @@ def disabled_fields(plugin: Plugin) -> Iterator[tuple[str, Place]]:
     if needed is not None and not any(plugin.config.get(name) is True for name in needed):
         return
     for path in VERIFY_FIELDS.get(plugin.name, ()):
-        yield from _false_at(plugin.config, path.split("."), "config")
+        if "." not in path:
+            # Also what is false by default.
+            if plugin.config.get(path) is False:
+                yield f"config.{path}", plugin.written.place(path)
+            continue
+        yield from _false_at(plugin.written, path.split("."), "config")
 
 
 def _false_at(node: Any, path: list[str], above: str) -> Iterator[tuple[str, Place]]:
