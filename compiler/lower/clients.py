@@ -149,6 +149,14 @@ def _misdirected() -> Map:
     )
 
 
+def client_texts(plan: Plan) -> Iterator[str]:
+    """Yield users' texts that stand in expressions."""
+    for consumer in plan.consumers:
+        yield from filter(None, (consumer.username, consumer.custom_id))
+    for matches in plan.credentials.values():
+        yield from (match.name for match in matches)
+
+
 def lua_variables(plan: Plan) -> tuple[Section, ...]:
     """Return the variables by which Lua says who asks: nobody, until it does."""
     if not any(asks_lua(access, plan) for access, _ in _accesses(plan)):

@@ -68,7 +68,7 @@ class Guarded:
 
 def mtls(authority: pki.Cert, **config: Any) -> dict[str, Any]:
     said = {"ca_certificates": [IDS[authority]], "skip_consumer_lookup": True,
-            "revocation_check_mode": "SKIP", "anonymous": None, "authenticated_group_by": "CN", "allow_partial_chain": False, **config}  # fmt: skip
+            "revocation_check_mode": "SKIP", **config}  # fmt: skip
     return {"name": "mtls-auth", "config": said}
 
 
