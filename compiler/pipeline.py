@@ -108,9 +108,9 @@ def plan_config(
     check_directives(config.settings, lua=inputs.target == "openresty", report=report)
     check_certificates(config, now=inputs.now, report=report)
     check_tls_policy(config, report)
-    check_plugins(config, allowed=inputs.allow_uncompiled, report=report)
-    check_uncompiled(config, report)
-    check_clients(config, report)
+    check_plugins(config, target=inputs.target, allowed=inputs.allow_uncompiled, report=report)
+    check_uncompiled(config, target=inputs.target, report=report)
+    check_clients(config, inputs.target, report)
     check_routes(config, report)
     check_streams(config, report)
     if _failed(report):  # below, references hold and every value is acceptable

@@ -53,7 +53,7 @@ CHAIN_WITHOUT_ROOT = Rule(
     name="client-trust-without-root",
     severity=Severity.WARNING,
     message=(
-        "plugin mtls-auth ({scope}): no client is ever let in: {subject} is certified by {issuer}, "
+        "plugin {plugin} ({scope}): no client is ever let in: {subject} is certified by {issuer}, "
         "which is not among ca_certificates"
     ),
     hint="add {issuer}, or set allow_partial_chain",
@@ -63,7 +63,7 @@ REVOCATION_UNCHECKED = Rule(
     name="client-revocation-not-compiled",
     severity=Severity.WARNING,
     message=(
-        "plugin mtls-auth ({scope}): revocation_check_mode {mode} is not compiled: nginx does not "
+        "plugin {plugin} ({scope}): revocation_check_mode {mode} is not compiled: nginx does not "
         "ask who revoked a certificate"
     ),
     hint="set revocation_check_mode to SKIP to say that this is known",
@@ -73,7 +73,7 @@ REVOCATION_STRICT = Rule(
     name="client-strict-revocation-not-compiled",
     severity=Severity.ERROR,
     message=(
-        "plugin mtls-auth ({scope}): revocation_check_mode STRICT is not compiled: revoked "
+        "plugin {plugin} ({scope}): revocation_check_mode STRICT is not compiled: revoked "
         "certificates would be let in"
     ),
     hint="keep these routes on Kong, or accept that and set SKIP",
@@ -123,6 +123,57 @@ ASKED_EVERYWHERE = Rule(
     hint="give the route hosts, and only their clients are asked",
 )
 
+NEEDS_LUA = Rule(
+    code="K512",
+    name="plugin-not-compiled-for-nginx",
+    severity=Severity.ERROR,
+    message=(
+        "plugin {plugin} ({scope}) is not compiled for nginx, which cannot verify a certificate "
+        "outside of a handshake"
+    ),
+    hint="compile for --target openresty",
+)
+HEADER_FROM_ANYONE = Rule(
+    code="K513",
+    name="client-certificates-from-anyone",
+    severity=Severity.WARNING,
+    message=(
+        "plugin header-cert-auth ({scope}): secure_source is false, so anybody who knows a "
+        "client's certificate, which is no secret, is let in as that client"
+    ),
+    hint="set secure_source to true, and trusted_ips to the proxies that verify clients",
+)
+HEADER_FROM_NOBODY = Rule(
+    code="K514",
+    name="client-certificates-from-nobody",
+    severity=Severity.WARNING,
+    message=(
+        "plugin header-cert-auth ({scope}): certificates are taken from trusted_ips alone, of "
+        "which there are none: nobody is let in"
+    ),
+    hint="set trusted_ips to the proxies that verify clients",
+)
+EVERYBODY_TRUSTED = Rule(
+    code="K515",
+    name="client-certificates-from-everywhere",
+    severity=Severity.WARNING,
+    message=(
+        "plugin header-cert-auth ({scope}): trusted_ips trusts every address ({address}), so "
+        "anybody who knows a client's certificate, which is no secret, is let in as that client"
+    ),
+    hint="set trusted_ips to the proxies that verify clients",
+)
+HEADER_BUFFERS = Rule(
+    code="K516",
+    name="client-certificate-header-too-long",
+    severity=Severity.WARNING,
+    message=(
+        "plugin header-cert-auth ({scope}): a header line may have {size} bytes, fewer than many "
+        "certificates take; such requests are answered with 400"
+    ),
+    hint="set nginx_proxy_large_client_header_buffers to 8 24k",
+)
+
 RULES = (
     TRUST_DIFFERS,
     LOOKUP_BY_SAN,
@@ -136,4 +187,9 @@ RULES = (
     NO_TLS_LISTENER,
     OPEN_WAY,
     ASKED_EVERYWHERE,
+    NEEDS_LUA,
+    HEADER_FROM_ANYONE,
+    HEADER_FROM_NOBODY,
+    EVERYBODY_TRUSTED,
+    HEADER_BUFFERS,
 )

@@ -10,10 +10,17 @@ if TYPE_CHECKING:
 COMPILED = frozenset({"mtls-auth", "tls-handshake-modifier"})
 """The plugins that are compiled, unless some consumers alone are asked for them."""
 
+COMPILED_WITH_LUA = frozenset({"header-cert-auth"})
+"""Likewise, for the target openresty alone."""
 
-def is_compiled(plugin: Plugin) -> bool:
-    """Tell whether *plugin* is compiled."""
-    return plugin.name in COMPILED and plugin.consumer is None and plugin.consumer_group is None
+LOOKS_UP_CONSUMERS = frozenset({"mtls-auth", "header-cert-auth"})
+"""The plugins that let somebody in as a consumer."""
+
+
+def is_compiled(plugin: Plugin, target: str) -> bool:
+    """Tell whether *plugin* is compiled for *target*."""
+    known = COMPILED | COMPILED_WITH_LUA if target == "openresty" else COMPILED
+    return plugin.name in known and plugin.consumer is None and plugin.consumer_group is None
 
 
 HARMLESS = {

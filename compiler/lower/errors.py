@@ -79,8 +79,8 @@ _GRPC_NAMES = (("404", "NotFound"), ("503", "Unavailable"), ("415", "InvalidArgu
 
 def error_pages(plan: Plan) -> tuple[Section, ...]:
     """Return which answers are Kong's."""
-    codes = sorted((*_KONGS, *_OWN, *((421,) if plan.handshakes else ())))
-    special = (*_SPECIAL, *(_OF_CLIENTS if plan.handshakes else ()))
+    codes = sorted((*_KONGS, *_OWN, *((421,) if plan.asks_clients else ())))
+    special = (*_SPECIAL, *(_OF_CLIENTS if plan.asks_clients else ()))
     by_format = f"{ERRORS}$error_format"
     return (
         Section(
@@ -125,10 +125,10 @@ def _texts(plan: Plan) -> dict[str, ErrorText]:
 
 def error_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind those locations."""
-    messages = _MESSAGES | (_MESSAGES_OF_CLIENTS if plan.handshakes else {})
+    messages = _MESSAGES | (_MESSAGES_OF_CLIENTS if plan.asks_clients else {})
     return (
         _map("what an error is called", _STATUS, "$error_message", _OTHER, messages),
-        *format_maps(plan.errors.default_type, ("401", "421") if plan.handshakes else ()),
+        *format_maps(plan.errors.default_type, ("401", "421") if plan.asks_clients else ()),
         *(part for text in _texts(plan).values() for part in text.maps),
         *_grpc_maps(),
     )

@@ -419,6 +419,12 @@ class Plan:
         return tuple(answer for table in self.tables for answer in table.answers)
 
     @cached_property
+    def asks_clients(self) -> bool:
+        """Tell whether any client has to say who it is, or is asked for a certificate."""
+        authenticates = any(answer.access.authentications for answer in self.answers)
+        return bool(self.handshakes) or authenticates
+
+    @cached_property
     def speaks_grpc(self) -> bool:
         """Tell whether any upstream is spoken to in gRPC."""
         return any(isinstance(a, Proxied) and a.destination.speaks_grpc for a in self.answers)

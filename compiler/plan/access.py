@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class AccessPlanner:
     """Plans what routes ask for; equal ones are asked for once."""
 
-    def __init__(self, config: Config, report: Report) -> None:
-        self._plugins = _by_scope(config)
+    def __init__(self, config: Config, target: str, report: Report) -> None:
+        self._plugins = _by_scope(config, target)
         self._certificates = CertificateAuthPlanner(config, report)
 
     def of(self, route: Route) -> Access:
@@ -66,9 +66,9 @@ def _scopes(route: Route) -> Iterator[tuple[str | None, str | None]]:
     yield None, None
 
 
-def _by_scope(config: Config) -> dict[tuple[str, str | None, str | None], Plugin]:
+def _by_scope(config: Config, target: str) -> dict[tuple[str, str | None, str | None], Plugin]:
     return {
         (plugin.name, plugin.route, plugin.service): plugin
         for plugin in config.entities.plugins.values()
-        if plugin.enabled and is_compiled(plugin)
+        if plugin.enabled and is_compiled(plugin, target)
     }

@@ -63,7 +63,7 @@ def make_plan(
     listen = _listen_groups(config, self_signed)
     destinations = _destinations(config, features, inputs, report)
     flavor = flavor_of(settings)
-    access = AccessPlanner(config, report)
+    access = AccessPlanner(config, inputs.target, report)
     tables, groups = plan_tables(
         request_candidates(config, report),
         config.entities.services,

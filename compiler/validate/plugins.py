@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from compiler.catalog import access_rules
 from compiler.catalog import plan_rules as rules
-from compiler.catalog.plugins import HARMLESS, is_compiled
+from compiler.catalog.plugins import HARMLESS, LOOKS_UP_CONSUMERS, is_compiled
 from compiler.model.diagnostic import Severity
 
 if TYPE_CHECKING:
@@ -17,39 +18,58 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
     from compiler.model.place import Place
 
-# They matter only to plugins, of which none that reads them is compiled.
-_UNUSED = ("consumers", "acls", "mtls_auth_credentials", "header_cert_auth_credentials")
+_OF_CONSUMERS = {
+    "consumers": LOOKS_UP_CONSUMERS,
+    "acls": frozenset[str](),
+    "mtls_auth_credentials": frozenset({"mtls-auth"}),
+    "header_cert_auth_credentials": frozenset({"header-cert-auth"}),
+}
+"""Entities that matter to some plugins alone."""
 
 _PROTECTION = "routes are served with less protection than was asked for"
 
 
-def check_plugins(config: Config, *, allowed: AbstractSet[str], report: Report) -> None:
+def check_plugins(
+    config: Config, *, target: str, allowed: AbstractSet[str], report: Report
+) -> None:
     """Report each plugin: a warning where it is harmless or *allowed*, an error elsewhere."""
     for plugin in config.entities.plugins.values():
-        if not plugin.enabled or is_compiled(plugin):
+        if not plugin.enabled or is_compiled(plugin, target):
+            continue
+        severity = Severity.WARNING if plugin.name in allowed else None
+        place, scope = plugin.source.place("name"), scope_of(plugin, config)
+        if is_compiled(plugin, "openresty"):
+            report.add(
+                access_rules.NEEDS_LUA,
+                place,
+                entity=plugin.ref,
+                severity=severity,
+                plugin=plugin.name,
+                scope=scope,
+            )
             continue
         loss = HARMLESS.get(plugin.name)
-        rule = rules.PLUGIN_REFUSED if loss is None else rules.PLUGIN_IGNORED
         report.add(
-            rule,
-            plugin.source.place("name"),
+            rules.PLUGIN_REFUSED if loss is None else rules.PLUGIN_IGNORED,
+            place,
             entity=plugin.ref,
-            severity=Severity.WARNING if plugin.name in allowed else None,
+            severity=severity,
             plugin=plugin.name,
-            scope=scope_of(plugin, config),
+            scope=scope,
             loss=loss or _PROTECTION,
         )
 
 
-def check_uncompiled(config: Config, report: Report) -> None:
+def check_uncompiled(config: Config, *, target: str, report: Report) -> None:
     """Report, once per kind, entities that nothing in the output uses."""
+    used = {p.name for p in config.entities.plugins.values() if is_compiled(p, target)}
     first: dict[str, Place] = {}
     counts = Counter(entity.kind for entity in config.entities.uncompiled)
     for entity in config.entities.uncompiled:
         first.setdefault(entity.kind, entity.source.place())
-    for kind in _UNUSED:
+    for kind, plugins in _OF_CONSUMERS.items():
         found = getattr(config.entities, kind)
-        if found:
+        if found and used.isdisjoint(plugins):
             counts[kind] = len(found)
             first[kind] = next(iter(found.values())).source.place()
     for kind, count in sorted(counts.items()):
