@@ -19,6 +19,7 @@ from compiler.read.documents import read_documents
 from compiler.resolve.entities import resolve_entities
 from compiler.resolve.materials import lacks_pair, resolve_materials
 from compiler.resolve.settings import resolve_settings
+from compiler.validate.certificate_headers import check_certificate_headers
 from compiler.validate.certificates import check_certificates
 from compiler.validate.clients import check_clients
 from compiler.validate.directives import check_directives
@@ -111,6 +112,7 @@ def plan_config(
     check_plugins(config, target=inputs.target, allowed=inputs.allow_uncompiled, report=report)
     check_uncompiled(config, target=inputs.target, report=report)
     check_clients(config, inputs.target, report)
+    check_certificate_headers(config, inputs.target, report)
     check_routes(config, report)
     check_streams(config, report)
     if _failed(report):  # below, references hold and every value is acceptable

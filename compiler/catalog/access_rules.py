@@ -174,6 +174,24 @@ HEADER_BUFFERS = Rule(
     hint="set nginx_proxy_large_client_header_buffers to 8 24k",
 )
 
+CERTIFICATE_HEADER_TAKEN = Rule(
+    code="K517",
+    name="certificate-header-not-compiled",
+    severity=Severity.ERROR,
+    message="plugin tls-metadata-headers ({scope}): {field}: {reason}",
+    hint="give it another name",
+)
+CERTIFICATE_NOT_ASKED = Rule(
+    code="K518",
+    name="certificate-headers-without-certificate",
+    severity=Severity.WARNING,
+    message=(
+        "route {route}: tls-metadata-headers tells upstreams of certificates that no client is "
+        "asked for"
+    ),
+    hint="add tls-handshake-modifier, or mtls-auth",
+)
+
 RULES = (
     TRUST_DIFFERS,
     LOOKUP_BY_SAN,
@@ -192,4 +210,6 @@ RULES = (
     HEADER_FROM_NOBODY,
     EVERYBODY_TRUSTED,
     HEADER_BUFFERS,
+    CERTIFICATE_HEADER_TAKEN,
+    CERTIFICATE_NOT_ASKED,
 )

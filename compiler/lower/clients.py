@@ -91,7 +91,7 @@ def sessions_of(handshake: Handshake | None, plan: Plan) -> Sessions:
 def client_headers(plan: Plan) -> dict[str, str]:
     """Return the headers that tell upstreams who asks; an empty value takes a header away."""
     accesses = _accesses(plan)
-    if not accesses:
+    if not any(access.authentications for access, _ in accesses):
         return {}
     if any(asks_lua(access, plan) for access, _ in accesses):
         return dict(_HEADERS)

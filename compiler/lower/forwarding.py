@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.certificate_headers import certificate_headers
 from compiler.lower.clients import client_headers
 from compiler.lower.keys import connection_port
 from compiler.lower.maps import expression_map as _map
@@ -52,7 +53,7 @@ def forwarded_headers(plan: Plan) -> dict[str, str]:
     if plan.headers.request_id_to_upstream:
         headers["X-Kong-Request-Id"] = "$request_id"
     headers |= {name: f"$kept_{_snake(name)}" for name in _NAMED_HOPS}
-    headers |= client_headers(plan)
+    headers |= {**client_headers(plan), **certificate_headers(plan)}
     # A client's word for a proxy must not become one of ours.
     return headers | {"Proxy": "", "Proxy-Connection": ""}
 

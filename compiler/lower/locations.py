@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower import grpc, websockets
 from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
+from compiler.lower.certificate_headers import remembered_certificate
 from compiler.lower.clients import client_refusals, lua_access, remembered_client
 from compiler.lower.dispatch import route_source
 from compiler.lower.paths import ENCODED_PATH
@@ -93,7 +94,12 @@ def _remembered(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
         found.append(Simple("set", (Expression("$upstream_address"), address)))
     if _is_websocket(answer):
         found += websockets.remembered()
-    return (*found, *captured(answer), *remembered_client(answer, plan))
+    return (
+        *found,
+        *captured(answer),
+        *remembered_client(answer, plan),
+        *remembered_certificate(answer.access),
+    )
 
 
 def _is_websocket(answer: Proxied) -> bool:

@@ -68,6 +68,14 @@ class CertificateAuth:
     sends_names: bool
 
 
+@value()
+class CertificateHeader:
+    """A header that tells upstreams something of a client's certificate."""
+
+    name: str
+    what: Literal["certificate", "serial", "issuer", "subject", "fingerprint"]
+
+
 @value(kw_only=True)
 class Access:
     """What Kong's plugins ask of the requests of a route, in the order in which they do."""
@@ -75,6 +83,7 @@ class Access:
     certificate: CertificateAuth | None = None
     requests_certificate: bool = False
     header_certificate: CertificateAuth | None = None
+    told: tuple[CertificateHeader, ...] = ()
 
     @property
     def authentications(self) -> tuple[CertificateAuth, ...]:

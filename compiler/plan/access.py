@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.catalog.plugins import is_compiled
-from compiler.model.access import OPEN, Access
+from compiler.model.access import OPEN, Access, CertificateHeader
 from compiler.plan.certificate_auth import CertificateAuthPlanner
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class AccessPlanner:
         return Access(
             certificate=self._certificate("mtls-auth", route),
             header_certificate=self._certificate("header-cert-auth", route),
+            told=_told(self._applying("tls-metadata-headers", route)),
             requests_certificate=self._applying("tls-handshake-modifier", route) is not None,
         )
 
@@ -54,6 +55,20 @@ class AccessPlanner:
             if found is not None:
                 return found
         return None
+
+
+def _told(plugin: Plugin | None) -> tuple[CertificateHeader, ...]:
+    """Return the headers that *plugin* tells; without `inject_client_cert_details` it does not."""
+    if plugin is None or not plugin.config["inject_client_cert_details"]:
+        return ()
+    said = plugin.config
+    return (
+        CertificateHeader(said["client_cert_header_name"], "certificate"),
+        CertificateHeader(said["client_serial_header_name"], "serial"),
+        CertificateHeader(said["client_cert_issuer_dn_header_name"], "issuer"),
+        CertificateHeader(said["client_cert_subject_dn_header_name"], "subject"),
+        CertificateHeader(said["client_cert_fingerprint_header_name"], "fingerprint"),
+    )
 
 
 def _scopes(route: Route) -> Iterator[tuple[str | None, str | None]]:

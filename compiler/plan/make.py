@@ -17,7 +17,7 @@ from compiler.plan.handshakes import plan_handshakes
 from compiler.plan.headers import plan_errors, plan_headers
 from compiler.plan.lua import plan_lua
 from compiler.plan.names import plan_lookup
-from compiler.plan.open_ways import report_open_ways
+from compiler.plan.open_ways import report_open_ways, report_untold
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import flavor_of, plan_tables, request_candidates
@@ -79,6 +79,7 @@ def make_plan(
     alike = not settings.items("trusted_ips") and not headers.debug
     https_only = https_only_tables(tables) if alike else ()
     report_open_ways(tables, report)
+    report_untold(tables, report)
     report_cost(tables, features, inputs.nginx_version, report)
     for defaults, reached in (
         (config.materials.upstream, [d for d in destinations.values() if not d.speaks_grpc]),

@@ -212,8 +212,8 @@ def test_whoever_is_unknown_may_be_one_consumer(guarded: Guarded) -> None:
 
 @pytest.mark.parametrize(
     "client",
-    [None, pki.leaf(None, cn="alice", client=True), cn("mallory"), pki.leaf(pki.ca("Others"), cn="alice",
-                                                             client=True)],
+    [None, pki.leaf(None, cn="alice", client=True), cn("mallory"),
+     pki.leaf(pki.ca("Others"), cn="alice", client=True)],
     ids=["none", "self-signed", "unknown", "of another authority"],
 )  # fmt: skip
 def test_whoever_is_not_known_comes_in_as_nobody(guarded: Guarded, client: pki.Cert | None) -> None:

@@ -6,8 +6,10 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from support import http2, pki, ports
 from support.gateway import gateway
 from support.upstreams import identity, upstream
@@ -90,7 +92,9 @@ def guarded_service(port: int) -> dict[str, Any]:
             {"name": "by-sni", "protocols": ["https"], "snis": ["sni.test"], "paths": ["/by-sni"],
              "plugins": one},
             {"name": "asked", "hosts": ["asked.test"], "plugins": [
-                {"name": "tls-handshake-modifier"}]},
+                {"name": "tls-handshake-modifier"},
+                {"name": "tls-metadata-headers", "config": {
+                    "inject_client_cert_details": True, "client_serial_header_name": "X-Serial"}}]},
         ],
     }  # fmt: skip
 
@@ -292,3 +296,31 @@ def test_upstreams_are_told_who_asks_and_no_client_can_say_it(guarded: Guarded) 
         seen = {name.lower(): value for name, value in guarded.peer.last["headers"]}
         assert "forged" not in seen.values()
         assert seen.get("x-client-cert-dn") == dn
+
+
+_METADATA = ("X-Client-Cert", "X-Serial", "X-Client-Cert-Issuer-DN", "X-Client-Cert-Subject-DN",
+             "X-Client-Cert-Fingerprint")  # fmt: skip
+
+
+@pytest.mark.parametrize("client", [ALICE, BOB, REFUSED["of an unknown authority"]])
+def test_upstreams_are_told_of_any_certificate(guarded: Guarded, client: pki.Cert) -> None:
+    answer = guarded.ask("asked.test", client, headers=dict.fromkeys(_METADATA, "forged"))
+    assert answer.status == 200
+    told = {name.lower(): value for name, value in guarded.peer.last["headers"]}
+    assert unquote(told["x-client-cert"]) == client.cert_pem
+    assert int(told["x-serial"], 16) == client.certificate.serial_number
+    issuer = client.issuer or client
+    assert told["x-client-cert-issuer-dn"] == f"CN={issuer.cn}"
+    assert told["x-client-cert-subject-dn"] == "CN=alice" if client is not BOB else "CN=bob"
+    fingerprint = client.certificate.fingerprint(hashes.SHA1())  # noqa: S303 - Kong's choice
+    assert told["x-client-cert-fingerprint"] == fingerprint.hex()
+
+
+@pytest.mark.parametrize("host", ["asked.test", "open.test", "one.test"])
+def test_upstreams_are_told_of_no_certificate_that_a_client_makes_up(
+    guarded: Guarded, host: str
+) -> None:
+    client = ALICE if host == "one.test" else None
+    assert guarded.ask(host, client, headers=dict.fromkeys(_METADATA, "forged")).status == 200
+    told = {name.lower() for name, _ in guarded.peer.last["headers"]}
+    assert told.isdisjoint(name.lower() for name in _METADATA)
