@@ -82,9 +82,12 @@ def sessions_of(handshake: Handshake | None, plan: Plan) -> Sessions:
     verify leave no session: not in the memory, which is one for all servers of a socket, and not
     in a ticket.
     """
-    if len(plan.handshakes) < 2:
-        return SESSIONS
     asks = handshake is not None and handshake.asks
+    if len(plan.handshakes) < 2:
+        if handshake is None or handshake.trust is None:
+            return SESSIONS
+        # A reload keeps a memory of the same name, and with it who was believed before.
+        return Sessions(f"SSL_{handshake.trust.bundle.name[:8]}")
     return Sessions(None, tickets=plan.features.sessions_know_their_server and not asks)
 
 

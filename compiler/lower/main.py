@@ -77,7 +77,7 @@ def lower(plan: Plan) -> Main:
     ):
         includes.append(Literal("conf/certificates.conf"))
     injected = {d.name for d in raw.get("http", ())}
-    names = max((len(name) for s in servers for name in s.names), default=0)
+    names = [name for server in servers for name in server.names]
     return Main(
         main=_main(plan),
         events=_events(raw.get("events", ())),
@@ -214,12 +214,15 @@ def _unrepeated(sections: Iterable[Section], plan: Plan, block: str) -> tuple[Se
     return tuple(section for section in kept if section.directives)
 
 
-def _sizes(maps: list[Map], longest_name: int, injected: set[str]) -> tuple[Section, ...]:
+def _sizes(maps: list[Map], names: list[Literal], injected: set[str]) -> tuple[Section, ...]:
     """Return the sizes of nginx's hash tables, in powers of two so that they seldom change."""
+    longest = max(map(len, names), default=0)
     own = (
         *map_sizes(maps),
-        Simple("server_names_hash_max_size", (1024,)),
-        Simple("server_names_hash_bucket_size", (power(longest_name + 32, 128),)),
+        Simple("server_names_hash_max_size", (power(2 * len(names), 1024),)),
+        Simple(
+            "server_names_hash_bucket_size", (power(max(map(len, names), default=0) + 32, 128),)
+        ),
         Simple("variables_hash_max_size", (power(8 * len(maps), 4096),)),
         *(_LONG_VARIABLES if any(len(found.variable) > 40 for found in maps) else ()),
         Simple("proxy_headers_hash_max_size", (1024,)),

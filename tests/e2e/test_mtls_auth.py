@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from cryptography.hazmat.primitives import hashes
 from support import http2, pki, ports
-from support.gateway import gateway
+from support.gateway import compile_tree, gateway
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def entities(port: int) -> dict[str, Any]:
     return {
         "_format_version": "3.0",
         "services": [guarded_service(port)],
+        "routes": [{"name": "nowhere", "hosts": ["nowhere.test"], "plugins": [mtls(ONE)]}],
         "ca_certificates": [{"id": i, "cert": cert.cert_pem} for cert, i in IDS.items()],
         "certificates": [
             {"cert": SERVER.cert_pem, "key": SERVER.key_pem, "snis": [{"name": "one.test"}]}
@@ -150,6 +151,20 @@ def test_no_certificate_is_refused(guarded: Guarded, host: str) -> None:
     answer = guarded.ask(host)
     assert (answer.status, answer.json()["message"]) == (401, MISSING)
     assert answer.header("content-type") == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/a%2Fb", "/a%2fb/../c", "//x", "/%61", "/./x", "/x?a=%2F"])
+def test_odd_paths_are_no_way_around(guarded: Guarded, path: str) -> None:
+    for client, status in ((None, 401), (BOB, 401), (ALICE, 200)):
+        answer = guarded.ask("one.test", client, path=path)
+        assert answer.status in {status, 400}
+    assert guarded.ask("part.test", None, path=f"/open/..{path}").status in {401, 400}
+
+
+def test_a_route_without_a_service_is_guarded_too(guarded: Guarded) -> None:
+    assert guarded.ask("nowhere.test", ALICE).status == 503
+    if guarded.gateway.running.engine.name != "openresty":
+        assert guarded.ask("nowhere.test").status == 401
 
 
 @pytest.mark.parametrize("host", ["one.test", "a.wild.test", "told.test", "part.test"])
@@ -324,3 +339,46 @@ def test_upstreams_are_told_of_no_certificate_that_a_client_makes_up(
     assert guarded.ask(host, client, headers=dict.fromkeys(_METADATA, "forged")).status == 200
     told = {name.lower() for name, _ in guarded.peer.last["headers"]}
     assert told.isdisjoint(name.lower() for name in _METADATA)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_reload_forgets_whom_an_authority_let_in_that_is_no_longer_believed(
+    engine: Engine, workdir: Path, version: str
+) -> None:
+    """Where one handshake serves all names, sessions are kept."""
+    only = VERSIONS[version]
+    with upstream() as peer, ports.reserve(2) as (plain, secure):
+        files = {
+            "kong.conf": f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl\n"
+            "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        before, after = ({"kong.yml": _everywhere(peer.port, ca)} for ca in (ONE, OTHER))
+        with gateway(
+            engine, workdir, {**files, **before}, http_port=plain, https_port=secure
+        ) as running:
+            guarded = Guarded(running, peer)
+            session = guarded.resumed("one.test", ALICE, minimum=only, maximum=only)
+            assert guarded.ask("one.test", resume=session).status == 200
+            compile_tree(engine, workdir, {**files, **after, **_quiet(files)})
+            running.reload()
+            answer = guarded.ask("one.test", resume=session)
+            assert answer.status == 401
+            assert guarded.ask("one.test", BOB).status == 200
+
+
+def _everywhere(port: int, authority: pki.Cert) -> dict[str, Any]:
+    return {
+        "_format_version": "3.0",
+        "services": [
+            {"name": "things", "url": f"http://127.0.0.1:{port}", "routes": [{"paths": ["/"]}]}
+        ],
+        "plugins": [mtls(authority)],
+        "ca_certificates": [{"id": i, "cert": cert.cert_pem} for cert, i in IDS.items()],
+    }
+
+
+def _quiet(files: dict[str, Any]) -> dict[str, str]:
+    off = "".join(f"{name}_listen = off\n" for name in ("admin", "admin_gui", "status"))
+    return {"kong.conf": files["kong.conf"] + off}
