@@ -220,9 +220,7 @@ def _sizes(maps: list[Map], names: list[Literal], injected: set[str]) -> tuple[S
     own = (
         *map_sizes(maps),
         Simple("server_names_hash_max_size", (power(2 * len(names), 1024),)),
-        Simple(
-            "server_names_hash_bucket_size", (power(max(map(len, names), default=0) + 32, 128),)
-        ),
+        Simple("server_names_hash_bucket_size", (power(longest + 32, 128),)),
         Simple("variables_hash_max_size", (power(8 * len(maps), 4096),)),
         *(_LONG_VARIABLES if any(len(found.variable) > 40 for found in maps) else ()),
         Simple("proxy_headers_hash_max_size", (1024,)),

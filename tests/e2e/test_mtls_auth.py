@@ -382,3 +382,38 @@ def _everywhere(port: int, authority: pki.Cert) -> dict[str, Any]:
 def _quiet(files: dict[str, Any]) -> dict[str, str]:
     off = "".join(f"{name}_listen = off\n" for name in ("admin", "admin_gui", "status"))
     return {"kong.conf": files["kong.conf"] + off}
+
+
+@pytest.fixture(scope="module")
+def two_worlds(engine: Engine, folder: Path) -> Iterator[Guarded]:
+    """Make a gateway that asks everybody, and believes another authority at one host."""
+    with upstream() as peer:
+        everywhere = _everywhere(peer.port, ONE)
+        routes = [{"name": "other", "hosts": ["other.test"], "plugins": [mtls(OTHER)]}]
+        everywhere["services"][0]["routes"] += routes
+        files = {
+            "kong.yml": everywhere,
+            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        with gateway(engine, folder, files, out="two") as running:
+            yield Guarded(running, peer)
+
+
+@pytest.mark.parametrize("sni", ["one.test", "nobody.test", None])
+def test_whom_all_others_believe_is_not_let_in_by_one(two_worlds: Guarded, sni: str | None) -> None:
+    """A client without a server name reaches any host, with what the first server verified."""
+    assert two_worlds.ask("other.test", BOB).status == 200
+    assert two_worlds.ask("one.test", ALICE).status == 200
+    before = len(two_worlds.peer.requests)
+    for client in (ALICE, BOB, None):
+        assert two_worlds.ask("other.test", client, sni=sni).status in {401, 421}
+    assert len(two_worlds.peer.requests) == before
+
+
+def test_whom_one_host_believes_is_not_let_in_elsewhere(two_worlds: Guarded) -> None:
+    for client in (ALICE, BOB, None):
+        assert two_worlds.ask("one.test", client, sni="other.test").status in {401, 421}
+    assert two_worlds.ask("one.test", BOB).status == 401
+    assert two_worlds.ask("one.test", ALICE, sni=None).status == 421
