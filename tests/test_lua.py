@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import engines
-from support.compiling import GOLDEN, compile_folder
+from support.compiling import GOLDEN, certificate, compile_folder
 from support.gateway import check, write_files
 from typer.testing import CliRunner
 
@@ -204,6 +204,31 @@ def test_lines_of_data_lead_to_their_certificate() -> None:
         '"*.example.org"', '"example.*"', '"*"',
     }  # fmt: skip
     assert all(span.source.type == "certificate" for span in spans)
+
+
+def test_a_changed_certificate_changes_its_line_alone(tmp_path: Path) -> None:
+    snis = {"old": ("a", "b", "c"), "new": ("a", "b", "d")}
+    for side, names in snis.items():
+        certificates = [
+            {"cert": certificate(f"{kind}.crt"), "key": certificate(f"{kind}.key"),
+             "snis": [{"name": f"{name}.test"}]}
+            for kind, name in zip(("ec", "rsa", "other"), names, strict=True)
+        ]  # fmt: skip
+        entities = {"_format_version": "3.0", "certificates": certificates}
+        write_files(tmp_path / side, {"kong.yml": entities})
+    sides = (str(tmp_path / side) for side in snis)
+    done = call(
+        "diff", *sides, "--no-env", "--format", "unified",
+        "--target", "openresty", "--nginx-version", "1.27.1",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    changed = [line for line in done.stdout.splitlines() if line[:1] in "+-"]
+    assert [line.partition(":")[0] for line in changed] == [
+        "--- OLD/lua/data/certificates.json",
+        "+++ NEW/lua/data/certificates.json",
+        '-"c.test"',
+        '+"d.test"',
+    ]
 
 
 def test_stock_nginx_gets_no_lua() -> None:
