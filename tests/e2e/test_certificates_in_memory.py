@@ -117,9 +117,9 @@ def test_a_reload_takes_new_certificates_and_forgets_old_ones(
     assert sent(served, "c.test") == certs["default"].sha256
 
 
-def files_of(served: Gateway, name: str) -> list[Path]:
+def files_of(served: Gateway, name: str, pair: int = 0) -> list[Path]:
     tables = json.loads((served.tree / DATA).read_text())
-    return [served.tree / path for path in tables["exact"][name][0]]
+    return [served.tree / path for path in tables["exact"][name][pair]]
 
 
 @pytest.mark.parametrize("part", [0, 1], ids=["certificate", "key"])
@@ -144,32 +144,40 @@ def test_a_file_that_is_not_what_was_compiled_keeps_nginx_as_it_is(
     assert started.returncode != 0
 
 
+def put_in_place_of(served: Gateway, broken: Path, text: str) -> None:
+    """Have a file read in place of another, as if the compiler had written it."""
+    fake = broken.with_name(f"{sha256(text.encode()).hexdigest()}.pem")
+    fake.write_text(text)
+    data = served.tree / DATA
+    before = data.read_text()
+    assert before.count(broken.name) == 1
+    data.write_text(before.replace(broken.name, fake.name))
+    served.reload()
+
+
 @pytest.mark.parametrize("fault", ["certificate", "key", "another key"])
 def test_a_certificate_that_cannot_be_used_ends_the_handshake(
-    openresty: Engine, workdir: Path, certs: dict[str, pki.Cert], fault: str
+    served: Gateway, certs: dict[str, pki.Cert], fault: str
 ) -> None:
-    """The compiler writes none; this one is given a name and a row as if it had."""
-    with gateway(openresty, workdir, files(certs, b="b", c="c")) as served:
-        certificate, key = files_of(served, "b.test")
-        broken = certificate if fault == "certificate" else key
-        text = certs["c"].key_pem if fault == "another key" else "-----BEGIN NOTHING-----\n"
-        fake = broken.with_name(f"{sha256(text.encode()).hexdigest()}.pem")
-        fake.write_text(text)
-        data = served.tree / DATA
-        lines = data.read_text().splitlines()
-        row = next(number for number, line in enumerate(lines) if '"b.test"' in line)
-        lines[row] = lines[row].replace(broken.name, fake.name)
-        data.write_text("\n".join(lines))
-        served.reload()
-        for _ in range(3):
-            refused = served.raw_handshake(b"b.test")
-            assert refused.leaf_der is None
-            assert refused.alert is not None
-        assert sent(served, "c.test") == certs["c"].sha256
-        assert sent(served, "other.test") == certs["default"].sha256
-        said = served.error_log()
-        assert "no certificate for b.test" in said
-        assert "PRIVATE" not in said
+    certificate, key = files_of(served, "b.test")
+    text = certs["default"].key_pem if fault == "another key" else "-----BEGIN NOTHING-----\n"
+    put_in_place_of(served, certificate if fault == "certificate" else key, text)
+    for _ in range(3):
+        refused = served.raw_handshake(b"b.test")
+        assert refused.leaf_der is None
+        assert refused.alert is not None
+    assert sent(served, "c.test") == certs["c"].sha256
+    assert sent(served, "other.test") == certs["default"].sha256
+    said = served.error_log()
+    assert "no certificate for b.test" in said
+    assert "PRIVATE" not in said
+
+
+def test_half_of_a_certificate_is_none(served: Gateway, certs: dict[str, pki.Cert]) -> None:
+    assert sent(served, "a.test", "ecdsa") == certs["a"].sha256
+    put_in_place_of(served, files_of(served, "a.test", 1)[1], "-----BEGIN NOTHING-----\n")
+    for auth in ("ecdsa", "rsa"):
+        assert sent(served, "a.test", auth) is None
 
 
 def test_an_error_in_lua_ends_the_handshake(served: Gateway) -> None:
