@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from compiler.emit.marks import KEPT, START
-from compiler.model.words import Expression, Literal, Raw
+from compiler.model.words import Code, Expression, Literal, Raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,6 +53,10 @@ def _spell_raw(text: str) -> str:
     return str(text).replace(START, KEPT)
 
 
+def _spell_code(text: str) -> str:
+    return f"{{ {text} }}"
+
+
 def _spell_switch(value: object) -> str:
     return "on" if value else "off"
 
@@ -62,6 +66,7 @@ _SPELLINGS: dict[type, Callable[..., str]] = {
     Literal: _spell_quoted,
     Expression: _spell_quoted,
     Raw: _spell_raw,
+    Code: _spell_code,
     int: str,
     bool: _spell_switch,
 }
@@ -103,12 +108,17 @@ class Lines:
             margin = " " * indent
             text = "".join(
                 [
-                    f"{margin}{' '.join([_checked(d.name), *map(_spell, d.args)])};\n"
+                    f"{margin}{' '.join([_checked(d.name), *map(_spell, d.args)])}{_end(d)}\n"
                     for d in directives
                 ]
             )
             found = self._spelt[key] = (directives, Spelt(text))
         return found[1]
+
+
+def _end(directive: Simple) -> str:
+    """Return what ends a directive: code stands in braces, which end it themselves."""
+    return "" if directive.args and type(directive.args[-1]) is Code else ";"
 
 
 _PARAMETERS = frozenset({"default", "hostnames", "include", "volatile"})

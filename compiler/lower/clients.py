@@ -14,7 +14,7 @@ from compiler.lower.consumers import SUBJECT, ClientVariables, consumer_maps, na
 from compiler.lower.maps import expression_map as _map
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import If, Section, Simple
-from compiler.model.words import Expression, Literal
+from compiler.model.words import Code, Expression, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,8 @@ _HEADERS = {
     "X-Authenticated-Groups": "",
 }
 """What upstreams are told of a client. A client's own word for any of it never gets through."""
+
+_LETS_IN = Code('require("kcompile.access").run(ngx.var.access_rule)')
 
 _SET_BY_LUA = (
     "$access_rule",
@@ -178,7 +180,7 @@ def lua_access(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     """Return what has Lua decide who is let in."""
     if not asks_lua(answer.access, plan):
         return ()
-    return (Simple("access_by_lua_file", (Literal("lua/access.lua"),)),)
+    return (Simple("access_by_lua_block", (_LETS_IN,)),)
 
 
 def remembered_client(answer: Answer, plan: Plan) -> tuple[Simple, ...]:

@@ -109,9 +109,17 @@ class Outcome:
     @property
     def texts(self) -> dict[str, str]:
         """The configuration files of the tree: no certificates, no keys."""
+        return self._read(".conf")
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What Lua answers from."""
+        return self._read(".json")
+
+    def _read(self, suffix: str) -> dict[str, str]:
         assert self.compiled is not None, self.diagnostics
         files = self.compiled.tree.files
-        return {path: files[path].data().decode() for path in files if path.endswith(".conf")}
+        return {path: files[path].data().decode() for path in files if path.endswith(suffix)}
 
     @property
     def conf(self) -> str:
