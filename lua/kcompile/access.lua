@@ -65,12 +65,11 @@ local plugins = {}
 
 -- Verifies what a client sent, unless that was done a short while ago.
 local function verify(step, client)
-    local trust = trusts[step.trust]
-    local found = verification.recall(trust, client.key, step.cert_cache_ttl)
+    local found = verification.recall(step.purpose, client.key, step.cert_cache_ttl)
     local reason
     if not found then
         found, reason = verification.verify(
-            trust, client.key, client.certificate, client.intermediates())
+            trusts[step.trust], client.certificate, client.intermediates(), step.purpose, client.key)
     end
     if found then
         client.accepted()
@@ -97,15 +96,14 @@ plugins["header-cert-auth"] = function(step)
     if not value then
         return nil, reason
     end
-    local format = step.certificate_header_format
-    local key = certificates.header_key(value, format)
-    -- Before it is read: reading takes most of the time of a request that is remembered.
-    local found = verification.recall(trusts[step.trust], key, step.cert_cache_ttl)
+    -- Before it is read: that takes longer than all else.
+    local key = certificates.header_key(value)
+    local found = verification.recall(step.purpose, key, step.cert_cache_ttl)
     if found then
         return found
     end
     local client
-    client, reason = certificates.from_header(value, format, key)
+    client, reason = certificates.from_header(value, step.certificate_header_format, key)
     if not client then
         return nil, reason
     end
@@ -132,6 +130,9 @@ local function prepare(rule, step)
         check(type(step.secure_source) == "boolean", rule, "whether peers must be trusted")
     end
     consumers.check_step(step)
+    -- What is remembered holds for whoever finds certificates in the same way and trusts the same.
+    local way = step.plugin == "mtls-auth" and step.plugin or step.certificate_header_format
+    step.purpose = table.concat({ way, step.trust, "" }, " ")
     step.attributes = {}
     for _, attribute in ipairs(step.san_dirname_matcher) do
         step.attributes[attribute] = true
@@ -182,20 +183,28 @@ local function trusted_itself(step, verified)
     return { dn = verified.subject, san = join(names), group = group }
 end
 
+-- Returns who a verified certificate stands for, or nil.
+local function identify(step, verified)
+    if step.skip_consumer_lookup then
+        return trusted_itself(step, verified)
+    end
+    local consumer, credential = consumers.find(step, verified)
+    return consumer and { consumer = consumer, credential = credential }
+end
+
 -- Returns who was authenticated, or nil, the status that says why not, and the reason.
 local function authenticate(step)
     local verified, reason = plugins[step.plugin](step)
     if not verified then
         return nil, reason == certificates.ABSENT and NOT_SENT or NOT_VERIFIED, reason
     end
-    if step.skip_consumer_lookup then
-        return trusted_itself(step, verified)
-    end
-    local consumer, credential = consumers.find(step, verified)
-    if not consumer then
+    -- The data is the same for as long as it is remembered.
+    local who = verified.identities[step] or identify(step, verified)
+    if not who then
         return nil, NOT_VERIFIED, "no consumer for " .. verified.subject
     end
-    return { consumer = consumer, credential = credential }
+    verified.identities[step] = who
+    return who
 end
 
 -- The same, but that an error refuses.

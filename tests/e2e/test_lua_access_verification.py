@@ -226,12 +226,12 @@ def revoking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             trust = data.trust(ROOT, mode=mode, crls=crls())
             data.rules[f"{mode}-{name}".replace(" ", "-")] = [data.step(trust)]
         both = [revocations(BETWEEN), revocations(ROOT)]
-        for name, crls in {
+        for name, lists in {
             "below-revoked": [revocations(ROOT, BETWEEN)],
             "below-unknown": [revocations(BETWEEN)],
             "below-fresh": both,
         }.items():
-            trust = data.trust(ROOT, mode=mode, crls=crls)
+            trust = data.trust(ROOT, mode=mode, crls=lists)
             data.rules[f"{mode}-{name}"] = [data.step(trust)]
         partial = data.trust(BETWEEN, partial=True, mode=mode, crls=[revocations(BETWEEN)])
         data.rules[f"{mode}-partial"] = [data.step(partial)]
