@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clients import Clients
 from handshakes import Handshakes
 from load import ROUNDS, Ratio
 from measure import CannotRunError, Command, Sample, middle, run
@@ -201,6 +202,14 @@ def secured(handshakes: Handshakes) -> list[Measurement]:
     ]
 
 
+def guarded(clients: Clients) -> list[Measurement]:
+    """Return what it costs to know who asks."""
+    return [
+        *_speed("a certificate in a header / none wanted, Lua", 0.8, lambda: clients.by_header),
+        *_speed("a client's certificate / none wanted", 0.95, lambda: clients.by_handshake),
+    ]
+
+
 def _speed(what: str, target: float, measure: Callable[[], Ratio]) -> list[Measurement]:
     """Return how fast requests are served, by what the clients and what the kernel counts."""
     return [
@@ -220,12 +229,18 @@ def main() -> int:
             bench = Bench(folder)
             routing = Routing(folder, find_nginx(None), stack)
             handshakes = Handshakes(folder, stack)
+            clients = Clients(folder, find_nginx(None), stack)
         except (CannotRunError, UsageError) as error:
             print(f"no input could be made: {error}", file=sys.stderr)
             return 0
         size = (folder / str(LARGE) / "kong.yml").stat().st_size / 1e6
         rows = []
-        for measurement in (*loading(bench), *routed(routing), *secured(handshakes)):
+        for measurement in (
+            *loading(bench),
+            *routed(routing),
+            *secured(handshakes),
+            *guarded(clients),
+        ):
             rows.append(_measured(*measurement))
             print(rows[-1], flush=True)
     _write(rows, size)

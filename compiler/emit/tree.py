@@ -96,7 +96,9 @@ def _pairs(plan: Plan) -> Iterator[KeyPair]:
 def _bundles(plan: Plan) -> Iterator[Bundle]:
     bundles = {id(policy.trusted): policy.trusted for policy in _policies(plan)}
     yield from (bundle for bundle in bundles.values() if bundle is not None)
-    yield from (h.trust.bundle for h in plan.handshakes if h.trust is not None)
+    trusts = [handshake.trust for handshake in plan.handshakes]
+    trusts += [auth.trust for answer in plan.answers for auth in answer.access.authentications]
+    yield from {id(t.bundle): t.bundle for t in trusts if t is not None}.values()
 
 
 def _policies(plan: Plan) -> Iterator[TlsPolicy]:

@@ -90,7 +90,7 @@ class CertificateAuthPlanner:
 
     def _lookup(self, plugin: Plugin) -> ConsumerLookup:
         matches = tuple(self._matches(plugin.name, plugin.config["consumer_by"] or ()))
-        return ConsumerLookup(matches=matches, default=plugin.config["default_consumer"])
+        return ConsumerLookup(matches=matches, default=plugin.config.get("default_consumer"))
 
     def _matches(self, name: str, consumer_by: tuple[str, ...]) -> Iterator[Match]:
         """Yield names of consumers in Kong's order: those tied to an authority come first."""

@@ -27,7 +27,7 @@ UNVERIFIED = "TLS certificate failed verification"
 
 SERVER = pki.self_signed("gateway.test")
 CA, OTHER = pki.ca("Clients"), pki.ca("Others")
-CA_ID = "11111111-0000-4000-8000-000000000001"
+CA_ID, OTHER_ID = (f"11111111-0000-4000-8000-00000000000{digit}" for digit in (1, 2))
 ALICE_ID, CREDENTIAL = (f"22222222-0000-4000-8000-00000000000{digit}" for digit in (1, 2))
 ALICE = pki.with_subject(
     CA, x509.Name([]), alternatives=[x509.DNSName("x.test"), x509.DNSName("alice.test")]
@@ -66,6 +66,7 @@ def entities(port: int) -> dict[str, Any]:
         },
     }
     plugins = {
+        "other.test": plugin(ca_certificates=[OTHER_ID], skip_consumer_lookup=True),
         "der.test": plugin(),
         "pem.test": plugin(certificate_header_format="url_encoded", skip_consumer_lookup=True),
         "anybody.test": plugin(secure_source=False),
@@ -74,7 +75,8 @@ def entities(port: int) -> dict[str, Any]:
     }
     return {
         "_format_version": "3.0",
-        "ca_certificates": [{"id": CA_ID, "cert": CA.cert_pem}],
+        "ca_certificates": [{"id": CA_ID, "cert": CA.cert_pem},
+                            {"id": OTHER_ID, "cert": OTHER.cert_pem}],
         "services": [{
             "name": "things", "url": f"http://127.0.0.1:{port}",
             "routes": [{"name": host, "hosts": [host], "plugins": p}
@@ -174,6 +176,12 @@ def test_bad_certificates_are_refused(guarded: Guarded, how: str) -> None:
     answer = guarded.ask("der.test", BAD[how])
     assert (answer.status, answer.json()["message"]) == (401, UNVERIFIED)
     assert len(guarded.peer.requests) == before
+
+
+def test_each_plugin_has_authorities_of_its_own(guarded: Guarded) -> None:
+    client = pki.leaf(OTHER, cn="carol", client=True)
+    assert guarded.ask("other.test", der(client)).status == 200
+    assert guarded.ask("other.test", der(ALICE)).status == 401
 
 
 def test_two_headers_are_refused(guarded: Guarded) -> None:
