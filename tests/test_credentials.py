@@ -187,6 +187,8 @@ def test_a_group_is_unique_for_each_consumer() -> None:
     duplicate = "acls has two entities with the same consumer and group"
     one, other = ({"group": "g", "consumer": named} for named in ("ada", {"id": USER}))
     assert messages(acls=[one, one]) == [duplicate]
+    twice, _ = resolve(acls=[{**one, "id": CA}, {**other, "id": OTHER_CA}])
+    assert list(twice.acls) == [CA]
     assert messages(acls=[{**one, "id": CA}, {**other, "id": OTHER_CA}]) == [duplicate]
     apart = [one, {**one, "consumer": "bob"}, {**one, "group": "h"}]
     assert len(accepted("acls", acls=apart)) == 3

@@ -144,6 +144,7 @@ def test_another_id_of_an_authority_is_no_change(sides: Sides) -> None:
 def test_credentials_come_and_go(sides: Sides, kind: str, name: str, held: dict[str, Any]) -> None:
     sides.write(credentials(), credentials(**{kind: [held]}))
     assert changes(sides) == [("neutral", f"{name} a of ada: added")]
+    assert sides.document()["changes"][0]["after"] == {"consumer": "ada", **held}
     sides.write(credentials(**{kind: [held]}), credentials())
     assert changes(sides) == [("neutral", f"{name} a of ada: removed")]
 
