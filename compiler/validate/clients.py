@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
 from compiler.catalog.plugins import is_compiled
-from compiler.model.document import MappingNode
 from compiler.model.place import place_of
 from compiler.validate.client_headers import check_header
 from compiler.validate.plugins import scope_of
@@ -156,10 +155,8 @@ class _Checker:
             )
 
     def _place(self, name: str = "skip_consumer_lookup") -> Place:
-        config = self._plugin.source.get("config")
-        if isinstance(config, MappingNode) and name in config:
-            return config.place(name)
-        return self._plugin.source.place("config")
+        written = self._plugin.written
+        return written.place(name) if name in written else self._plugin.source.place("config")
 
 
 def _dangling(known: list[X509]) -> list[X509]:
