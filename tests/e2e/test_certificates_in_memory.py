@@ -133,7 +133,9 @@ def test_a_file_that_is_not_what_was_compiled_keeps_nginx_as_it_is(
     else:
         path.write_bytes(files_of(served, "c.test")[part].read_bytes())
     served.running.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 10
     while "init_by_lua_file error" not in (said := served.error_log()):
+        assert time.monotonic() < deadline, said
         time.sleep(0.01)
     assert f"tls/{path.parent.name}/{path.name}" in said
     assert ("cannot read" if fault == "missing" else "is not what was compiled") in said
