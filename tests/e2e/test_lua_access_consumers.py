@@ -211,6 +211,18 @@ def test_lookup(gateway: Gateway, case: str) -> None:
             assert told(answer) == expected(consumer, credential)
 
 
+def test_one_certificate_is_looked_for_by_each_rule(gateway: Gateway) -> None:
+    cert = client(ROOT, "bob.custom")
+    for _ in range(2):
+        assert told(gateway.get("/lookup", cert)) == expected("erin")
+        assert refusal(gateway.get("/username", cert)) == FAILED
+        assert told(gateway.get("/default", cert)) == expected("erin")
+        assert told(gateway.get("/skip", cert)) == {
+            "X-Client-Cert-Dn": "CN=bob.custom",
+            "X-Authenticated-Group": "bob.custom",
+        }
+
+
 @pytest.mark.parametrize("rule", ["anonymous", "both"])
 def test_anonymous(gateway: Gateway, rule: str) -> None:
     anonymous = expected("nobody") | {"X-Anonymous-Consumer": "true"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import signal
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import access, engines, pki, upstreams
-from support.access import Data, told
+from support.access import FAILED, Data, refusal, told
 from support.client_certs import client, revocations
 
 if TYPE_CHECKING:
@@ -83,6 +84,23 @@ def test_unknown_rules(tmp_path: Path) -> None:
         assert not upstream.requests
 
 
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [("verification", "verify"), ("consumers", "find"), ("client_certificate", "from_connection")],
+)
+def test_errors_refuse(tmp_path: Path, module: str, function: str) -> None:
+    data = make_data()
+    http, https = access.write_tree(tmp_path, data, "127.0.0.1:1")
+    path = tmp_path / f"lua/kcompile/{module}.lua"
+    fault = f'_M.{function} = function() error("a fault") end\n\nreturn _M\n'
+    path.write_text(path.read_text().removesuffix("return _M\n") + fault)
+    with engines.start(access.find_engine(), tmp_path) as running:
+        gateway = access.Gateway(running, upstreams.Upstream(1, upstreams.Options()), http, https)
+        assert refusal(gateway.get("/mtls", ALICE)) == FAILED
+        assert "[mtls-auth] " in gateway.log()
+        assert "a fault" in gateway.log()
+
+
 def without(field: str) -> Callable[[Data], object]:
     return lambda data: data.rules["header"][0].pop(field)
 
@@ -98,6 +116,12 @@ def in_trust(field: str, value: Any) -> Callable[[Data], object]:
 def file(folder: str, text: str) -> Callable[[Data], object]:
     field = "ca_certificates" if folder == "ca" else folder
     return lambda data: data.trusts["trust-0"].__setitem__(field, [data.add_file(folder, text)])
+
+
+def with_a_byte(pem: str) -> str:
+    first, *body, last = pem.splitlines()
+    der = base64.b64decode("".join(body)) + bytes(1)
+    return f"{first}\n{base64.b64encode(der).decode()}\n{last}\n"
 
 
 def spoil(data: Data) -> None:
@@ -134,6 +158,7 @@ BROKEN: dict[str, Callable[[Data], object]] = {
     "key for a certificate": file("ca", ROOT.key_pem),
     "list for a certificate": file("ca", revocations(ROOT)),
     "certificate for a list": file("crls", ROOT.cert_pem),
+    "list and a byte": file("crls", with_a_byte(revocations(ROOT))),
     "credential of nobody": lambda data: data.credentials[0].__setitem__("consumer", "x"),
     "credential twice": lambda data: data.credential("alice", "alice", ROOT),
     "custom id twice": lambda data: data.consumer("bob", "a-1"),

@@ -11,8 +11,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from support import access, http2, pki, upstreams
 from support.access import ABSENT, FAILED, Data, context_of, exchange, refusal, told
+from support.client import client_context
 from support.client_certs import client, revocations
-from support.upstreams import identity
+from support.upstreams import Identity, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -197,6 +198,29 @@ def test_resumed_sessions_of_which_nothing_is_remembered(gateway: Gateway, versi
         assert after.answers[0].status == status
 
 
+def test_what_is_remembered_ends_with_its_time(gateway: Gateway) -> None:
+    """Intermediates that are too large to be kept show whether a certificate is verified again."""
+    large = client(
+        ROOT,
+        "Large",
+        authority=True,
+        extensions=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(50_000))],
+    )
+    cert = client(large, "alice")
+    assert told(gateway.get("/mtls", cert))
+    assert told(gateway.get("/mtls", bare(cert)))
+    assert refusal(gateway.get("/uncached", bare(cert))) == FAILED
+    assert told(gateway.get("/uncached", cert))
+
+
+def test_many_intermediates(gateway: Gateway) -> None:
+    cert = client(BETWEEN, "alice")
+    for count, status in ((10, 200), (11, 401)):
+        chain = cert.cert_pem + BETWEEN.cert_pem * count
+        context = client_context(client=Identity(chain, cert.key_pem))
+        assert exchange(gateway.https_port, context, "/uncached").answers[0].status == status
+
+
 CRLS: dict[str, Callable[[], list[str]]] = {
     "none": list,
     "fresh": lambda: [revocations(ROOT)],
@@ -259,6 +283,18 @@ def test_revocation(revoking: Gateway, mode: str, name: str) -> None:
 def test_revocation_of_intermediates(revoking: Gateway, name: str, modes: set[str]) -> None:
     passed = {mode for mode in PASSES if revoking.get(f"/{mode}-{name}", CHAINED).status == 200}
     assert passed == modes
+
+
+def test_what_is_remembered_ends_with_the_lists(tmp_path: Path) -> None:
+    until = time.time() + 3
+    data = Data()
+    data.consumer("alice")
+    trust = data.trust(ROOT, mode="STRICT", crls=[revocations(ROOT, days=(-1, 3 / 86400))])
+    data.rules["strict"] = [data.step(trust)]
+    with upstreams.upstream() as upstream, access.serve(tmp_path, data, upstream) as gateway:
+        assert told(gateway.get("/strict", LEAF))
+        time.sleep(until - time.time() + 1)
+        assert refusal(gateway.get("/strict", LEAF)) == FAILED
 
 
 def test_certificates_asked_for_by_nginx(tmp_path: Path, data: Data) -> None:
