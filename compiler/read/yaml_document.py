@@ -14,6 +14,7 @@ from compiler.catalog import document_rules as rules
 from compiler.model.diagnostic import Related, Report
 from compiler.model.document import MappingNode, SequenceNode
 from compiler.model.place import Place
+from compiler.read.regular_yaml import read_regular
 from compiler.read.scalars import SPECIAL_STARTS, plain_scalar, tagged_scalar
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def read_yaml(name: str, data: bytes, report: Report) -> Any:
     reader = _Reader(name, report)
     try:
         with paused_collector():
+            regular = read_regular(name, data)
+            if regular is not None and regular.nodes <= MAX_NODES:
+                return regular.root
             return reader.read(yaml.CSafeLoader(data))
     except _StopReadingError:
         return UNREADABLE
@@ -94,6 +98,9 @@ def read_piece(name: str, data: bytes, line: int) -> Piece | None:
     reader = _Reader(name, report, line)
     try:
         with paused_collector():
+            regular = read_regular(name, data, line)
+            if regular is not None:
+                return Piece(regular.root, regular.nodes, line + regular.lines)
             piece = reader.read_piece(yaml.CSafeLoader(data))
     except (_StopReadingError, yaml.YAMLError):
         return None

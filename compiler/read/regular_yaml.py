@@ -1,0 +1,164 @@
+"""A shortcut for YAML as tools write it: one field or item on a line, in plain or quoted words.
+
+Nearly all lines of large files are `name: value`, `- name: value` or `- value`, or belong to a
+text after `|`; most of them stand there again and again. These mean one thing only, whatever is
+around them, and are read in less than half of the time that the parser's events take. Everything
+else, mistakes included, is left to the parser: at the first line of another form nothing has been
+read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from sys import intern
+from typing import Any
+
+from compiler.model.document import MappingNode, SequenceNode
+from compiler.read.scalars import SPECIAL_STARTS, plain_scalar
+
+_PRINTABLE = bytes([0x0A, *range(0x20, 0x7F)])
+
+_DEEPEST = 50
+"""How many open collections are followed; the parser has a limit, and words of its own for it."""
+
+_MOST_KNOWN = 4096
+"""How many lines are remembered, in case that they stand there again."""
+
+# Inside a plain word, blanks and colons need something after them. A '#' would be a comment only
+# after a blank, but is rare enough to be left to the parser.
+_LINE = re.compile(
+    r"""(?P<indent>\ *) (?P<dash>-\ )?
+    (?:(?P<key>[A-Za-z_][A-Za-z0-9_.-]{0,99}):(?:\ |\Z))?
+    (?:(?P<plain>(?:[$(+./0-9;<=A-Z\\^_a-z~]|-(?!\ |\Z))[!"$-9;-~]*(?:(?:\ +|:+)[!"$-9;-~]+)*)
+      |"(?P<double>[^"\\]*)"|'(?P<single>[^']*)'|(?P<text>\|-?))?""",
+    re.VERBOSE,
+)
+
+_NOTHING: Any = object()
+_TEXT: Any = object()
+_STRIPPED_TEXT: Any = object()
+"""What can stand in a line instead of a value: that it follows in the next lines."""
+
+_Line = tuple[int, bool, str | None, Any]
+"""How far a line is indented, whether it begins an item, its key and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regular:
+    """What was read: *root*, how many *nodes* are in it, and how many *lines* it takes."""
+
+    root: MappingNode | SequenceNode
+    nodes: int
+    lines: int
+
+
+def read_regular(name: str, data: bytes, line: int = 0) -> Regular | None:
+    """Read *data*, which begins at *line* (from 0); None where it takes a parser to do so."""
+    if data.translate(None, _PRINTABLE) or b" \n" in data or not data.endswith(b"\n"):
+        return None
+    rows = data.decode("ascii").split("\n")
+    # The last is an empty one, which ends any text.
+    read = _read(name, rows, line)
+    if read is None or read[0] is None or read[0].position[1] > 1:
+        return None
+    return Regular(*read, len(rows) - 1)
+
+
+def _read(name: str, rows: list[str], before: int) -> tuple[Any, int] | None:  # noqa: C901, PLR0912, PLR0915 - the hot loop
+    """Return the root of what stands in *rows*, and the number of its nodes."""
+    known: dict[str, _Line] = {}
+    # Around the root stands a mapping whose only key waits for it.
+    outermost = MappingNode(name, (0, 0))
+    container: Any = outermost
+    column, in_mapping = -1, True
+    waiting: str | None = ""
+    stack: list[tuple[Any, int, bool]] = []
+    nodes = index = 0
+    end = len(rows) - 1
+    while index < end:
+        row = rows[index]
+        index += 1
+        parsed = known.get(row)
+        if parsed is None:
+            parsed = _parsed(row)
+            if parsed is None:
+                return None
+            if len(known) < _MOST_KNOWN:
+                known[row] = parsed
+        start, is_item, key, value = parsed
+        if waiting is not None:
+            nodes += 1
+            if start > column or (is_item and start == column):
+                stack.append((container, column, True))
+                in_mapping = not is_item
+                kind = MappingNode if in_mapping else SequenceNode
+                node = kind(name, (index + before, start + 1))
+                container[waiting] = node
+                container, column = node, start
+                if len(stack) > _DEEPEST:
+                    return None
+            else:
+                container[waiting] = None
+            waiting = None
+        while start < column or (start == column and not (is_item or in_mapping)):
+            container, column, in_mapping = stack.pop()
+        if start != column or in_mapping is is_item:
+            return None
+        if is_item:
+            position = (index + before, start + 3)
+            container.items_at.append(position)
+            if key is not None:
+                nodes += 1
+                stack.append((container, column, False))
+                node = MappingNode(name, position)
+                container.append(node)
+                container, column, in_mapping = node, start + 2, True
+        if key is not None:
+            if key in container:
+                return None
+            nodes += 1
+            container.keys_at[key] = (index + before, column + 1)
+            if value is _NOTHING:
+                waiting = key
+                continue
+        nodes += 1
+        if value is _TEXT or value is _STRIPPED_TEXT:
+            first = index
+            margin = _margin(rows[index])
+            if len(margin) <= column:
+                return None
+            while rows[index].startswith(margin):
+                index += 1
+            text = "\n".join(rows[first:index])[len(margin) :].replace("\n" + margin, "\n")
+            value = text if value is _STRIPPED_TEXT else text + "\n"
+        if in_mapping:
+            container[key] = value
+        else:
+            container.append(value)
+    if waiting is not None:
+        nodes += 1
+        container[waiting] = None
+    return outermost[""], nodes
+
+
+def _parsed(row: str) -> _Line | None:
+    """Return what *row* says, or None if it is of another form."""
+    found = _LINE.fullmatch(row)
+    if found is None:
+        return None
+    indent, dash, key, plain, double, single, text = found.groups()
+    value: Any = _NOTHING
+    if plain is not None:
+        value = plain_scalar(plain) if plain[0] in SPECIAL_STARTS else plain
+    elif text is not None:
+        value = _TEXT if text == "|" else _STRIPPED_TEXT
+    elif double is not None or single is not None:
+        value = single if double is None else double
+    if key is None and (dash is None or value is _NOTHING):
+        return None
+    return len(indent), dash is not None, key and intern(key), value
+
+
+def _margin(row: str) -> str:
+    return row[: len(row) - len(row.lstrip(" "))]
