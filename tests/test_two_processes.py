@@ -165,7 +165,7 @@ def test_few_certificates_are_not_worth_it(folder: Path, tmp_path: Path) -> None
     assert (process.returncode, said) == (0, "")
 
 
-READING_DIES = "ahead.read_elsewhere = die"
+READING_DIES = "ahead.read_yaml = die"
 MATCHING_DIES = "ahead.match_row = die"
 
 

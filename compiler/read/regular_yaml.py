@@ -10,14 +10,13 @@ read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
 from compiler.model.document import MappingNode, SequenceNode
 from compiler.read.scalars import SPECIAL_STARTS, plain_scalar
 
-_PRINTABLE = bytes([0x0A, *range(0x20, 0x7F)])
+_USUAL = bytes([0x0A, *range(0x20, 0x7F)])
 
 _DEEPEST = 50
 """How many open collections are followed; the parser has a limit, and words of its own for it."""
@@ -25,12 +24,13 @@ _DEEPEST = 50
 _MOST_KNOWN = 4096
 """How many lines are remembered, in case that they stand there again."""
 
-# Inside a plain word, blanks and colons need something after them. A '#' would be a comment only
-# after a blank, but is rare enough to be left to the parser.
+# Inside a plain word, colons and blanks need something after them, which is no comment.
 _LINE = re.compile(
     r"""(?P<indent>\ *) (?P<dash>-\ )?
     (?:(?P<key>[A-Za-z_][A-Za-z0-9_.-]{0,99}):(?:\ |\Z))?
-    (?:(?P<plain>(?:[$(+./0-9;<=A-Z\\^_a-z~]|-(?!\ |\Z))[!"$-9;-~]*(?:(?:\ +|:+)[!"$-9;-~]+)*)
+    (?:(?P<plain>
+          (?:[$(+./0-9;<=A-Z\\^_a-z~\xa0-\U0010ffff]|-(?!\ |\Z)) [^ :]*
+          (?:(?:\ +[^ :\#]|:+[^ :])[^ :]*)*)
       |"(?P<double>[^"\\]*)"|'(?P<single>[^']*)'|(?P<text>\|-?))?""",
     re.VERBOSE,
 )
@@ -44,28 +44,26 @@ _Line = tuple[int, bool, str | None, Any]
 """How far a line is indented, whether it begins an item, its key and its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Regular:
-    """What was read: *root*, how many *nodes* are in it, and how many *lines* it takes."""
+def read_regular(name: str, data: bytes) -> tuple[MappingNode | SequenceNode, int] | None:
+    """Return the root of what *data* holds and the number of its nodes.
 
-    root: MappingNode | SequenceNode
-    nodes: int
-    lines: int
-
-
-def read_regular(name: str, data: bytes, line: int = 0) -> Regular | None:
-    """Read *data*, which begins at *line* (from 0); None where it takes a parser to do so."""
-    if data.translate(None, _PRINTABLE) or b" \n" in data or not data.endswith(b"\n"):
+    None where it takes a parser to read it.
+    """
+    if b" \n" in data or not data.endswith(b"\n"):
         return None
-    rows = data.decode("ascii").split("\n")
-    # The last is an empty one, which ends any text.
-    read = _read(name, rows, line)
-    if read is None or read[0] is None or read[0].position[1] > 1:
+    try:
+        # Unusual are controls, among them other ends of lines, and marks that nobody sees.
+        if not data.translate(None, _USUAL).decode().isprintable():
+            return None
+        rows = data.decode().split("\n")
+    except UnicodeDecodeError:
         return None
-    return Regular(*read, len(rows) - 1)
+    # The last row is an empty one, which ends any text.
+    root, nodes = _read(name, rows) or (None, 0)
+    return None if root is None or root.position[1] > 1 else (root, nodes)
 
 
-def _read(name: str, rows: list[str], before: int) -> tuple[Any, int] | None:  # noqa: C901, PLR0912, PLR0915 - the hot loop
+def _read(name: str, rows: list[str]) -> tuple[Any, int] | None:  # noqa: C901, PLR0912, PLR0915 - the hot loop
     """Return the root of what stands in *rows*, and the number of its nodes."""
     known: dict[str, _Line] = {}
     # Around the root stands a mapping whose only key waits for it.
@@ -74,13 +72,16 @@ def _read(name: str, rows: list[str], before: int) -> tuple[Any, int] | None:  #
     column, in_mapping = -1, True
     waiting: str | None = ""
     stack: list[tuple[Any, int, bool]] = []
-    nodes = index = 0
+    nodes = 0
+    index = int(rows[0] == "---")
     end = len(rows) - 1
     while index < end:
         row = rows[index]
         index += 1
         parsed = known.get(row)
         if parsed is None:
+            if not row or row.lstrip(" ").startswith("#"):
+                continue
             parsed = _parsed(row)
             if parsed is None:
                 return None
@@ -93,7 +94,7 @@ def _read(name: str, rows: list[str], before: int) -> tuple[Any, int] | None:  #
                 stack.append((container, column, True))
                 in_mapping = not is_item
                 kind = MappingNode if in_mapping else SequenceNode
-                node = kind(name, (index + before, start + 1))
+                node = kind(name, (index, start + 1))
                 container[waiting] = node
                 container, column = node, start
                 if len(stack) > _DEEPEST:
@@ -106,7 +107,7 @@ def _read(name: str, rows: list[str], before: int) -> tuple[Any, int] | None:  #
         if start != column or in_mapping is is_item:
             return None
         if is_item:
-            position = (index + before, start + 3)
+            position = (index, start + 3)
             container.items_at.append(position)
             if key is not None:
                 nodes += 1
@@ -118,7 +119,7 @@ def _read(name: str, rows: list[str], before: int) -> tuple[Any, int] | None:  #
             if key in container:
                 return None
             nodes += 1
-            container.keys_at[key] = (index + before, column + 1)
+            container.keys_at[key] = (index, column + 1)
             if value is _NOTHING:
                 waiting = key
                 continue
