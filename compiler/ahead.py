@@ -38,8 +38,7 @@ class Ahead:
         for source in sources:
             lines = certificate_lines(source.name, source.data)
             if lines is not None and can_start():
-                second.start()
-                return cls(source.name, second.ask(_match, source.name, lines))
+                return cls(source.name, second.start(_match, source.name, lines))
         return None
 
     def matches(self, documents: Sequence[Document]) -> Matches:
