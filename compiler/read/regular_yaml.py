@@ -35,13 +35,11 @@ _LINE = re.compile(
     re.VERBOSE,
 )
 
-_NOTHING: Any = object()
-_TEXT: Any = object()
-_STRIPPED_TEXT: Any = object()
-"""What can stand in a line instead of a value: that it follows in the next lines."""
+_Line = tuple[int, bool, str | None, Any, str | None]
+"""How far a line is indented, whether it begins an item, its key and its value.
 
-_Line = tuple[int, bool, str | None, Any]
-"""How far a line is indented, whether it begins an item, its key and its value."""
+The last is None, or how a value begins that follows in the next lines: `|`, `|-` or nothing.
+"""
 
 
 def read_regular(name: str, data: bytes) -> tuple[MappingNode | SequenceNode, int] | None:
@@ -72,7 +70,8 @@ def _read(name: str, rows: list[str]) -> tuple[Any, int] | None:  # noqa: C901, 
     column, in_mapping = -1, True
     waiting: str | None = ""
     stack: list[tuple[Any, int, bool]] = []
-    nodes = 0
+    # The root; each key and its value, each item.
+    nodes = 1
     index = int(rows[0] == "---")
     end = len(rows) - 1
     while index < end:
@@ -80,51 +79,50 @@ def _read(name: str, rows: list[str]) -> tuple[Any, int] | None:  # noqa: C901, 
         index += 1
         parsed = known.get(row)
         if parsed is None:
-            if not row or row.lstrip(" ").startswith("#"):
-                continue
             parsed = _parsed(row)
             if parsed is None:
+                if not row or row.lstrip(" ").startswith("#"):
+                    continue
                 return None
             if len(known) < _MOST_KNOWN:
                 known[row] = parsed
-        start, is_item, key, value = parsed
-        if waiting is not None:
-            nodes += 1
-            if start > column or (is_item and start == column):
-                stack.append((container, column, True))
-                in_mapping = not is_item
-                kind = MappingNode if in_mapping else SequenceNode
-                node = kind(name, (index, start + 1))
-                container[waiting] = node
-                container, column = node, start
-                if len(stack) > _DEEPEST:
-                    return None
-            else:
-                container[waiting] = None
-            waiting = None
-        while start < column or (start == column and not (is_item or in_mapping)):
-            container, column, in_mapping = stack.pop()
-        if start != column or in_mapping is is_item:
-            return None
-        if is_item:
-            position = (index, start + 3)
-            container.items_at.append(position)
-            if key is not None:
+        start, is_item, key, value, follows = parsed
+        if start != column or is_item or waiting is not None or not in_mapping:
+            if waiting is not None:
+                if start > column or (is_item and start == column):
+                    stack.append((container, column, True))
+                    in_mapping = not is_item
+                    kind = MappingNode if in_mapping else SequenceNode
+                    node = kind(name, (index, start + 1))
+                    container[waiting] = node
+                    container, column = node, start
+                    if len(stack) > _DEEPEST:
+                        return None
+                else:
+                    container[waiting] = None
+                waiting = None
+            while start < column or (start == column and not (is_item or in_mapping)):
+                container, column, in_mapping = stack.pop()
+            if start != column or in_mapping is is_item:
+                return None
+            if is_item:
                 nodes += 1
-                stack.append((container, column, False))
-                node = MappingNode(name, position)
-                container.append(node)
-                container, column, in_mapping = node, start + 2, True
+                position = (index, start + 3)
+                container.items_at.append(position)
+                if key is not None:
+                    stack.append((container, column, False))
+                    node = MappingNode(name, position)
+                    container.append(node)
+                    container, column, in_mapping = node, start + 2, True
         if key is not None:
             if key in container:
                 return None
-            nodes += 1
+            nodes += 2
             container.keys_at[key] = (index, column + 1)
-            if value is _NOTHING:
+        if follows is not None:
+            if follows == "":
                 waiting = key
                 continue
-        nodes += 1
-        if value is _TEXT or value is _STRIPPED_TEXT:
             first = index
             margin = _margin(rows[index])
             if len(margin) <= column:
@@ -132,13 +130,12 @@ def _read(name: str, rows: list[str]) -> tuple[Any, int] | None:  # noqa: C901, 
             while rows[index].startswith(margin):
                 index += 1
             text = "\n".join(rows[first:index])[len(margin) :].replace("\n" + margin, "\n")
-            value = text if value is _STRIPPED_TEXT else text + "\n"
+            value = text + "\n" if follows == "|" else text
         if in_mapping:
             container[key] = value
         else:
             container.append(value)
     if waiting is not None:
-        nodes += 1
         container[waiting] = None
     return outermost[""], nodes
 
@@ -149,16 +146,17 @@ def _parsed(row: str) -> _Line | None:
     if found is None:
         return None
     indent, dash, key, plain, double, single, text = found.groups()
-    value: Any = _NOTHING
+    value: Any = None
+    follows = None
     if plain is not None:
         value = plain_scalar(plain) if plain[0] in SPECIAL_STARTS else plain
-    elif text is not None:
-        value = _TEXT if text == "|" else _STRIPPED_TEXT
     elif double is not None or single is not None:
         value = single if double is None else double
-    if key is None and (dash is None or value is _NOTHING):
+    else:
+        follows = text or ""
+    if key is None and (dash is None or follows == ""):
         return None
-    return len(indent), dash is not None, key and intern(key), value
+    return len(indent), dash is not None, key and intern(key), value, follows
 
 
 def _margin(row: str) -> str:
