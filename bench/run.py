@@ -6,6 +6,7 @@ times depend on the machine, so read the ratios first.
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import platform
@@ -26,6 +27,7 @@ from measure import CannotRunError, Command, Sample, middle, run
 from routing import MANY, SOME, Routing
 from table import Row
 
+import compiler
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import UsageError
 
@@ -51,6 +53,8 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # As an installer does; a checkout may have no bytecode, and may be kept from writing any.
+        compileall.compile_dir(compiler.__path__[0], quiet=1)
         for count in (SMALL, LARGE):
             # Another process, so that this one stays small.
             made: Command = [sys.executable, HERE / "generate.py", str(count), folder / str(count)]

@@ -136,7 +136,7 @@ def _resolve(inputs: Inputs, report: Report, step: Step, aside: Aside | None = N
     if aside is not None and lacks_pair(settings):
         aside.self_signed_needed()
     step("reading entities")
-    documents = read_documents(sources, report, None if ahead is None else ahead.cut)
+    documents = read_documents(sources, report)
     step("resolving entities")
     entities = resolve_entities(
         documents,
@@ -150,7 +150,7 @@ def _resolve(inputs: Inputs, report: Report, step: Step, aside: Aside | None = N
         entities,
         files=inputs.files,
         system_ca=inputs.system_ca,
-        matches=None if ahead is None else ahead.matches(),
+        matches=None if ahead is None else ahead.matches(documents),
         report=report,
     )
     return Config(settings=settings, entities=entities, materials=materials)

@@ -146,19 +146,21 @@ class KeyPair:
     @cached_property
     def certificate_text(self) -> str:
         """Return the chain as PEM."""
-        return "".join(certificate.pem for certificate in self.chain)
+        return "".join([certificate.pem for certificate in self.chain])
 
-    @cached_property
+    @property
     def certificate_digest(self) -> str:
         """Return the SHA-256 of the chain's text, in hex."""
-        if self.digests is not None:
-            return self.digests[0]
-        return sha256(self.certificate_text.encode()).hexdigest()
+        return (self.digests or self._digests)[0]
 
-    @cached_property
+    @property
     def key_digest(self) -> str:
         """Return the SHA-256 of the key's text, in hex."""
-        return self.key.fingerprint() if self.digests is None else self.digests[1]
+        return (self.digests or self._digests)[1]
+
+    @cached_property
+    def _digests(self) -> tuple[str, str]:
+        return sha256(self.certificate_text.encode()).hexdigest(), self.key.fingerprint()
 
     @property
     def certificate_name(self) -> str:
