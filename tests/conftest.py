@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from support import engines, pki
 from support.diffing import Sides
 from support.explaining import Gateway
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 # A shell that starts us in the background has SIGINT ignored, and processes of tests would inherit
 # that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 AS_ON_DEBIAN = frozenset(
