@@ -37,7 +37,8 @@ OPENRESTY = (
 NDK, LUA_MODULE = "ndk_http_module.so", "ngx_http_lua_module.so"
 EMPTY = {"kong.yml": {"_format_version": "3.0"}}
 GLOBALS = {
-    "collectgarbage", "error", "io", "ipairs", "ngx", "pairs", "require", "string", "table",
+    "collectgarbage", "error", "io", "ipairs", "math", "next", "ngx", "pairs", "pcall", "require",
+    "select", "setmetatable", "string", "table", "tonumber", "tostring", "type", "unpack",
 }  # fmt: skip
 
 
