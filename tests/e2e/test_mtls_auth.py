@@ -417,3 +417,36 @@ def test_whom_one_host_believes_is_not_let_in_elsewhere(two_worlds: Guarded) -> 
         assert two_worlds.ask("one.test", client, sni="other.test").status in {401, 421}
     assert two_worlds.ask("one.test", BOB).status == 401
     assert two_worlds.ask("one.test", ALICE, sni=None).status == 421
+
+
+def test_authorities_of_one_host_are_told_apart_or_refused(engine: Engine, workdir: Path) -> None:
+    with upstream() as peer:
+        both = _everywhere(peer.port, ONE)
+        del both["plugins"]
+        both["services"][0]["routes"] = [
+            {"name": "a", "hosts": ["both.test"], "paths": ["/a"], "plugins": [mtls(ONE)]},
+            {"name": "b", "hosts": ["both.test"], "paths": ["/b"], "plugins": [mtls(OTHER)]},
+            {"name": "c", "hosts": ["both.test"], "paths": ["/c"]},
+        ]
+        files = {
+            "kong.yml": both,
+            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        if engine.name != "openresty":
+            refused = compile_tree(engine, workdir, files, exit_code=1)
+            assert "client-trust-not-compiled" in refused.stderr
+            assert "--target openresty" in refused.stderr
+            return
+        with gateway(engine, workdir, files) as running:
+            guarded = Guarded(running, peer)
+            wanted = {(ALICE, "/a"): 200, (CHAINED, "/a"): 200, (BOB, "/a"): 401, (None, "/a"): 401,
+                      (ALICE, "/b"): 401, (CHAINED, "/b"): 401, (BOB, "/b"): 200,
+                      (None, "/c"): 200, (ALICE, "/c"): 200, (BOB, "/c"): 200}  # fmt: skip
+            for (client, path), status in wanted.items():
+                assert guarded.ask("both.test", client, path=path).status == status, path
+            for path in ("/a", "/b"):
+                for wrong in REFUSED.values():
+                    expected = 200 if (wrong, path) == (BOB, "/b") else 401
+                    assert guarded.ask("both.test", wrong, path=path).status == expected
