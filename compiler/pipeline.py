@@ -23,6 +23,7 @@ from compiler.validate.certificates import check_certificates
 from compiler.validate.clients import check_clients
 from compiler.validate.directives import check_directives
 from compiler.validate.plugins import check_plugins, check_uncompiled
+from compiler.validate.policies import check_policies
 from compiler.validate.routes import check_routes
 from compiler.validate.stream import check_streams
 from compiler.validate.tls_policy import check_tls_policy
@@ -111,6 +112,7 @@ def plan_config(
     check_plugins(config, allowed=inputs.allow_uncompiled, report=report)
     check_uncompiled(config, report)
     check_clients(config, report)
+    check_policies(config, report)
     check_routes(config, report)
     check_streams(config, report)
     if _failed(report):  # below, references hold and every value is acceptable

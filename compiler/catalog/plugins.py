@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from compiler.model.entities import Plugin
 
-COMPILED = frozenset({"mtls-auth", "tls-handshake-modifier"})
+COMPILED = frozenset({"ip-restriction", "mtls-auth", "tls-handshake-modifier"})
 """The plugins that are compiled, unless some consumers alone are asked for them."""
 
 

@@ -204,7 +204,7 @@ def _refuse(variable: str, code: int) -> If:
 
 def _accesses(plan: Plan) -> tuple[tuple[Access, bool], ...]:
     """Return what routes ask, and whether certificates count for the host asked for alone."""
-    found = ((a.access, not a.route.snis) for a in plan.answers if not a.access.is_open)
+    found = ((a.access, not a.route.snis) for a in plan.answers if a.access.asks_who)
     return tuple(dict.fromkeys(found))
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from compiler.lower import grpc, websockets
 from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
-from compiler.lower.clients import client_refusals, lua_access, remembered_client
+from compiler.lower.clients import lua_access, remembered_client
 from compiler.lower.dispatch import route_source
 from compiler.lower.paths import ENCODED_PATH
+from compiler.lower.policies import policy_ifs
 from compiler.lower.upstream_tls import own_tls
 from compiler.lower.urls import as_it_came, passed_on, rewrites
 from compiler.model.nginx import If, Location, Simple
@@ -41,7 +42,7 @@ def lower_location(
     *plain* tells whether requests may come without TLS, as far as the client is concerned.
     """
     remembered = _debug(answer, plan)
-    ifs = (*_refusals(answer, plan, plain=plain), *client_refusals(answer, plan))
+    ifs = (*_refusals(answer, plan, plain=plain), *policy_ifs(answer, plan))
     if isinstance(answer, NoService):
         directives: tuple[Simple, ...] = (Simple("return", (503,)),)
     elif answer.destination.speaks_grpc:

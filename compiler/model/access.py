@@ -69,12 +69,29 @@ class CertificateAuth:
 
 
 @value(kw_only=True)
+class AddressRestriction:
+    """From where requests may come (ip-restriction).
+
+    The narrowest network with an address decides; without one `allows_others` does. Without a
+    `message` the refusal names the address.
+    """
+
+    plugin: Plugin = field(compare=False)
+    allow: tuple[str, ...]
+    deny: tuple[str, ...]
+    allows_others: bool
+    status: int
+    message: str | None
+
+
+@value(kw_only=True)
 class Access:
     """What Kong's plugins ask of the requests of a route, in the order in which they do."""
 
     certificate: CertificateAuth | None = None
     requests_certificate: bool = False
     header_certificate: CertificateAuth | None = None
+    addresses: AddressRestriction | None = None
 
     @property
     def authentications(self) -> tuple[CertificateAuth, ...]:
@@ -83,9 +100,14 @@ class Access:
         return tuple(found for found in both if found is not None)
 
     @property
-    def is_open(self) -> bool:
-        """Tell whether nothing is asked."""
-        return self == OPEN
+    def asks_who(self) -> bool:
+        """Tell whether clients are asked who they are."""
+        return bool(self.authentications) or self.requests_certificate
+
+    @property
+    def refusals(self) -> tuple[int, ...]:
+        """Return the statuses by which requests are refused with a message of a plugin's own."""
+        return () if self.addresses is None else (self.addresses.status,)
 
 
 OPEN = Access()

@@ -419,6 +419,12 @@ class Plan:
         return tuple(answer for table in self.tables for answer in table.answers)
 
     @cached_property
+    def refusals(self) -> tuple[int, ...]:
+        """Return the statuses by which plugins refuse requests in their own words, sorted."""
+        accesses = {id(answer.access): answer.access for answer in self.answers}
+        return tuple(sorted({s for access in accesses.values() for s in access.refusals}))
+
+    @cached_property
     def speaks_grpc(self) -> bool:
         """Tell whether any upstream is spoken to in gRPC."""
         return any(isinstance(a, Proxied) and a.destination.speaks_grpc for a in self.answers)

@@ -1,0 +1,31 @@
+"""What plugins decide of a request before it is passed on, in the order in which Kong runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.lower.addresses import address_maps, address_refusals
+from compiler.lower.clients import client_refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compiler.model.nginx import If, Map
+    from compiler.model.plan import Answer, Plan
+
+
+def policy_maps(plan: Plan) -> tuple[Map, ...]:
+    """Return the maps behind what is decided."""
+    return address_maps(plan)
+
+
+def policy_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
+    """Return what ends some of the requests to a route."""
+    return (*client_refusals(answer, plan), *address_refusals(answer, plan))
+
+
+def policy_texts(plan: Plan) -> Iterator[str]:
+    """Yield the texts of users that stand in expressions."""
+    for access in {id(answer.access): answer.access for answer in plan.answers}.values():
+        if access.addresses is not None:
+            yield access.addresses.message or ""
