@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from compiler.model.entities import Plugin
 
-COMPILED = frozenset({"ip-restriction", "mtls-auth", "tls-handshake-modifier"})
+COMPILED = frozenset(
+    {"ip-restriction", "mtls-auth", "request-termination", "tls-handshake-modifier"}
+)
 """The plugins that are compiled, unless some consumers alone are asked for them."""
 
 

@@ -20,4 +20,12 @@ STREAM_ADDRESSES = Rule(
     hint="keep this route on Kong, or give the plugin protocols of requests if that is meant",
 )
 
-RULES = (STATUS, STREAM_ADDRESSES)
+ECHO = Rule(
+    code="K522",
+    name="termination-echo-not-compiled",
+    severity=Severity.ERROR,
+    message="plugin request-termination ({scope}) echoes requests, which nginx cannot",
+    hint="switch echo off: then message or body is what is answered",
+)
+
+RULES = (STATUS, STREAM_ADDRESSES, ECHO)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.refusals import refuse_if, words_of
 from compiler.model.nginx import Map
-from compiler.model.protocols import GRPC
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ def address_refusals(answer: Answer, plan: Plan) -> tuple[If, ...]:
     asks = answer.access.addresses
     if asks is None:
         return ()
-    grpc = GRPC.issuperset(answer.route.protocols)
-    message = _DEFAULT_MESSAGE if asks.message is None else words_of(asks.message, grpc=grpc)
+    message = _DEFAULT_MESSAGE if asks.message is None else words_of(asks.message, answer)
     return (refuse_if(_variable(asks), asks.status, message, plan),)
 
 

@@ -13,7 +13,8 @@ from compiler.lower.clients import MISSING, UNVERIFIED
 from compiler.lower.error_texts import CONTENT_TYPES, error_text
 from compiler.lower.formats import format_maps
 from compiler.lower.keys import ERRORS
-from compiler.lower.refusals import MESSAGE, REFUSED, grpc_status, refusal_codes
+from compiler.lower.refusals import MESSAGE, REFUSED, refusal_codes
+from compiler.model.grpc_status import grpc_status
 from compiler.model.nginx import Location, Map, Section, Simple
 from compiler.model.words import Expression, Literal
 
@@ -149,7 +150,7 @@ def error_maps(plan: Plan) -> tuple[Map, ...]:
 
 def _grpc_maps(plan: Plan) -> tuple[Map, ...]:
     """Return what headers tell a client of gRPC, and no other."""
-    statuses = {f"{status}?{REFUSED}": grpc_status(status) for status in plan.refusals}
+    statuses = {f"{status}?{REFUSED}": str(grpc_status(status)) for status in plan.refusals}
     return (
         _map(
             "an error's status in gRPC",

@@ -6,22 +6,32 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.addresses import address_maps, address_refusals
 from compiler.lower.clients import client_refusals
+from compiler.lower.termination import terminated, termination_ifs, termination_maps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from compiler.model.nginx import If, Map
+    from compiler.model.nginx import If, Map, Simple
     from compiler.model.plan import Answer, Plan
 
 
 def policy_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind what is decided."""
-    return address_maps(plan)
+    return (*address_maps(plan), *termination_maps(plan))
 
 
 def policy_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
     """Return what ends some of the requests to a route."""
-    return (*client_refusals(answer, plan), *address_refusals(answer, plan))
+    return (
+        *client_refusals(answer, plan),
+        *address_refusals(answer, plan),
+        *termination_ifs(answer, plan),
+    )
+
+
+def ended(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
+    """Return what ends all other requests to a route, nothing where they are passed on."""
+    return terminated(answer, plan)
 
 
 def policy_texts(plan: Plan) -> Iterator[str]:
@@ -29,3 +39,6 @@ def policy_texts(plan: Plan) -> Iterator[str]:
     for access in {id(answer.access): answer.access for answer in plan.answers}.values():
         if access.addresses is not None:
             yield access.addresses.message or ""
+        if access.termination is not None:
+            yield access.termination.body or ""
+            yield access.termination.words or ""

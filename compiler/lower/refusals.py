@@ -9,29 +9,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from compiler.model.nginx import If, Simple
+from compiler.model.plan import speaks_grpc
 from compiler.model.words import Expression, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from compiler.model.plan import Plan
+    from compiler.model.plan import Answer, Plan
 
 REFUSED = "refused"
 """The word by which such an error stays known."""
 MESSAGE = "$refusal_message"
 
 _FIRST_CODE = 593
-MOST_REFUSALS = 80
-"""How many statuses have a code: those below are nginx's own."""
+"""Those below stand for other statuses; validate/ sees to it that there are enough of them."""
 
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
-
-_GRPC_STATUSES = {
-    200: 0, 400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 429: 8, 499: 1, 500: 13, 501: 12, 503: 14,
-    504: 4,
-}  # fmt: skip
-_GRPC_CLASSES = {2: 0, 4: 3, 5: 13}
-_GRPC_UNKNOWN = 2
 
 
 def refusal_codes(plan: Plan) -> Iterator[tuple[int, int]]:
@@ -54,14 +47,8 @@ def refuse_if(variable: str, status: int, message: Expression, plan: Plan) -> If
     return If(variable=variable, directives=refuse(status, message, plan))
 
 
-def words_of(message: str, *, grpc: bool) -> Expression:
-    """Return a user's *message*, in the form in which it is told: gRPC has it in a header."""
-    return expression(
-        quote(message, safe=_PRINTABLE, errors="surrogateescape") if grpc else message
-    )
-
-
-def grpc_status(status: int) -> str:
-    """Return Kong's status in gRPC for one of HTTP."""
-    found = _GRPC_STATUSES.get(status)
-    return str(_GRPC_CLASSES.get(status // 100, _GRPC_UNKNOWN) if found is None else found)
+def words_of(message: str, answer: Answer) -> Expression:
+    """Return a user's *message* as it is told: to clients of gRPC in a header."""
+    if speaks_grpc(answer):
+        message = quote(message, safe=_PRINTABLE, errors="surrogateescape")
+    return expression(message)

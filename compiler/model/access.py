@@ -85,6 +85,23 @@ class AddressRestriction:
 
 
 @value(kw_only=True)
+class Termination:
+    """An answer in place of the service's (request-termination).
+
+    With a `trigger` only requests are answered that have a header or an argument of that name.
+    `body` and `content_type` are None where there is none. `words` are what clients of gRPC are
+    told instead, None where they are sent the body, too.
+    """
+
+    plugin: Plugin = field(compare=False)
+    status: int
+    body: str | None
+    content_type: str | None
+    words: str | None
+    trigger: str | None
+
+
+@value(kw_only=True)
 class Access:
     """What Kong's plugins ask of the requests of a route, in the order in which they do."""
 
@@ -92,6 +109,7 @@ class Access:
     requests_certificate: bool = False
     header_certificate: CertificateAuth | None = None
     addresses: AddressRestriction | None = None
+    termination: Termination | None = None
 
     @property
     def authentications(self) -> tuple[CertificateAuth, ...]:
@@ -105,9 +123,9 @@ class Access:
         return bool(self.authentications) or self.requests_certificate
 
     @property
-    def refusals(self) -> tuple[int, ...]:
+    def refusals(self) -> frozenset[int]:
         """Return the statuses by which requests are refused with a message of a plugin's own."""
-        return () if self.addresses is None else (self.addresses.status,)
+        return frozenset() if self.addresses is None else frozenset((self.addresses.status,))
 
 
 OPEN = Access()

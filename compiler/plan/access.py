@@ -8,6 +8,7 @@ from compiler.model.access import OPEN, Access
 from compiler.plan.addresses import plan_addresses
 from compiler.plan.certificate_auth import CertificateAuthPlanner
 from compiler.plan.scopes import ScopedPlugins
+from compiler.plan.termination import plan_termination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ class AccessPlanner:
             header_certificate=self._certificate("header-cert-auth", route),
             requests_certificate=modifier is not None,
             addresses=self._of("ip-restriction", route, plan_addresses),
+            termination=self._of("request-termination", route, plan_termination),
         )
 
     def credentials(self) -> Mapping[str, tuple[Match, ...]]:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Plugin
 
-MOST_STATUSES = 80
+_MOST_STATUSES = 70
 """How many statuses plugins may refuse with: each takes a code that HTTP does not use."""
+_REDIRECTS = (301, 302, 303, 307, 308)
+_ERRORS = range(400, 600)
+_FINAL = range(200, 600)
 
 
 def check_policies(config: Config, report: Report) -> None:
@@ -24,13 +27,32 @@ def check_policies(config: Config, report: Report) -> None:
     seen: set[float] = set()
     for plugin in _compiled(config, "ip-restriction"):
         status = plugin.config["status"]
-        if status is None:
-            continue
-        seen.add(status)
-        if not 400 <= status <= 599 or status != int(status):
-            _report_status(plugin, "no error of HTTP", "400 to 599", config, report)
-        elif len(seen) > MOST_STATUSES:
+        if status is not None:
+            seen.add(status)
+            if status not in _ERRORS:
+                _report_status(plugin, "no error of HTTP", "400 to 599", config, report)
+            elif len(seen) > _MOST_STATUSES:
+                _report_status(plugin, "one of too many", "another plugin", config, report)
+    for plugin in _compiled(config, "request-termination"):
+        _check_termination(plugin, config, report)
+        seen.add(plugin.config["status_code"])
+        if len(seen) > _MOST_STATUSES:
             _report_status(plugin, "one of too many", "another plugin", config, report)
+
+
+def _check_termination(plugin: Plugin, config: Config, report: Report) -> None:
+    status = plugin.config["status_code"]
+    if status not in _FINAL:
+        _report_status(plugin, "not the last that is answered", "200 to 599", config, report)
+    elif status in _REDIRECTS:
+        _report_status(plugin, "a redirect to nowhere", "another kind", config, report)
+    if plugin.config["echo"]:
+        report.add(
+            rules.ECHO,
+            plugin.written.place("echo"),
+            entity=plugin.ref,
+            scope=scope_of(plugin, config),
+        )
 
 
 def _compiled(config: Config, name: str) -> Iterator[Plugin]:
