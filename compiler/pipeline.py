@@ -24,6 +24,7 @@ from compiler.validate.certificates import check_certificates
 from compiler.validate.clients import check_clients
 from compiler.validate.directives import check_directives
 from compiler.validate.plugins import check_plugins, check_uncompiled
+from compiler.validate.policies import check_policies
 from compiler.validate.routes import check_routes
 from compiler.validate.stream import check_streams
 from compiler.validate.tls_policy import check_tls_policy
@@ -113,6 +114,7 @@ def plan_config(
     check_uncompiled(config, target=inputs.target, report=report)
     check_clients(config, inputs.target, report)
     check_certificate_headers(config, inputs.target, report)
+    check_policies(config, inputs.target, report)
     check_routes(config, report)
     check_streams(config, report)
     if _failed(report):  # below, references hold and every value is acceptable

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from compiler.model.entities import Plugin
 
-COMPILED = frozenset({"mtls-auth", "tls-handshake-modifier", "tls-metadata-headers"})
+COMPILED = frozenset(
+    {
+        "ip-restriction",
+        "mtls-auth",
+        "request-termination",
+        "tls-handshake-modifier",
+        "tls-metadata-headers",
+    }
+)
 """The plugins that are compiled, unless some consumers alone are asked for them."""
 
 COMPILED_WITH_LUA = frozenset({"header-cert-auth"})

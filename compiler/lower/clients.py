@@ -49,8 +49,12 @@ _HEADERS = {
 
 _LETS_IN = Code('require("kcompile.access").run(ngx.var.access_rule)')
 
+GRANTED = "$access_granted"
+"""The variable that names the location with which who is let in goes on, if there is one."""
+
 _SET_BY_LUA = (
     "$access_rule",
+    GRANTED,
     "$consumer_id",
     "$credential_identifier",
     "$consumer_username",
@@ -217,7 +221,7 @@ def _refuse(variable: str, code: int) -> If:
 
 def _accesses(plan: Plan) -> tuple[tuple[Access, bool], ...]:
     """Return what routes ask, and whether certificates count for the host asked for alone."""
-    found = ((a.access, not a.route.snis) for a in plan.answers if not a.access.is_open)
+    found = ((a.access, not a.route.snis) for a in plan.answers if a.access.asks_who)
     return tuple(dict.fromkeys(found))
 
 

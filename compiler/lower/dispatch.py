@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NO_ROUTE = "no-route"
 ROUTE = "route="
+LET_IN = "@let-in="
 
 _ANY = r"[^\n]*"
 _SCHEME = "$scheme:$ssl_server_name"
@@ -35,6 +36,7 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self._targets: dict[str, Answer] = {}
+        self._gated: dict[str, Answer] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
         self._maps: dict[str, Map] = {}
         self._tests: dict[str, Map] = {}
@@ -45,10 +47,13 @@ class Dispatcher:
         tests = sorted(self._tests.items())
         return tuple(found for _, found in (*tests, *sorted(self._maps.items())))
 
-    def collect(self) -> dict[str, Answer]:
-        """Return where answers are collected from now on, by the keys of their locations."""
-        self._targets = {}
-        return self._targets
+    def collect(self) -> tuple[dict[str, Answer], dict[str, Answer]]:
+        """Return where answers are collected from now on, by the keys of their locations.
+
+        The second are those behind a gate.
+        """
+        self._targets, self._gated = {}, {}
+        return self._targets, self._gated
 
     def decide(self, choices: Iterable[Choice], otherwise: str) -> tuple[Simple, ...]:
         """Return what a location does to go on where the first of *choices* that holds leads.
@@ -74,11 +79,21 @@ class Dispatcher:
 
     def target(self, answer: Answer) -> str:
         """Return the key of the location that gives *answer*."""
+        key = self._key(ROUTE, answer)
+        self._targets.setdefault(key, answer)
+        return key
+
+    def behind_gate(self, answer: Answer) -> str:
+        """Return the name of the location that gives *answer* to those who were let in."""
+        key = self._key(LET_IN, answer)
+        self._gated.setdefault(key, answer)
+        return key
+
+    def _key(self, kind: str, answer: Answer) -> str:
         name, parts = target_name(answer)
-        key = f"{ROUTE}{name}"
+        key = f"{kind}{name}"
         if self._owners.setdefault(key, parts) != parts:
             key = f"{key}.{_digest(*parts, length=64)}"
-        self._targets.setdefault(key, answer)
         return key
 
     def _map(self, conditions: list[Conditions]) -> Map:

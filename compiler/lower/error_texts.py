@@ -74,6 +74,11 @@ def error_text(name: str, errors: ErrorTexts) -> ErrorText:
     )
 
 
+def text_words(text: str) -> tuple[Expression, ...]:
+    """Return a user's text as words that nginx can read."""
+    return tuple(_words(DOLLAR if character == "$" else character for character in text))
+
+
 def uses_dollar(errors: ErrorTexts) -> bool:
     """Tell whether a user's text holds a `$`."""
     return any("$" in template for template in errors.templates.values())

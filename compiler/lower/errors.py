@@ -6,16 +6,21 @@ errors which need more to be told than a status; the answer has that of Kong's.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from compiler.lower.clients import MISSING, UNVERIFIED
 from compiler.lower.error_texts import CONTENT_TYPES, error_text
 from compiler.lower.formats import format_maps
 from compiler.lower.keys import ERRORS
+from compiler.lower.refusals import MESSAGE, REFUSED, refusal_codes
+from compiler.model.grpc_status import grpc_status
 from compiler.model.nginx import Location, Map, Section, Simple
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from compiler.lower.error_texts import ErrorText
     from compiler.model.plan import Plan
 
@@ -66,6 +71,8 @@ _MESSAGES = {
     "200?grpcs": "gRPC request matched gRPCs route",
 }
 _OTHER = "An unexpected error occurred"
+_REFUSED = rf"~\?{REFUSED}$"
+_IN_HEADER = "$refusal_in_header"
 _STATUS = Expression("$status$is_args$args")
 """A client's own query is gone once an error is looked up."""
 
@@ -80,7 +87,11 @@ _GRPC_NAMES = (("404", "NotFound"), ("503", "Unavailable"), ("415", "InvalidArgu
 def error_pages(plan: Plan) -> tuple[Section, ...]:
     """Return which answers are Kong's."""
     codes = sorted((*_KONGS, *_OWN, *((421,) if plan.asks_clients else ())))
-    special = (*_SPECIAL, *(_OF_CLIENTS if plan.asks_clients else ()))
+    special = (
+        *_SPECIAL,
+        *(_OF_CLIENTS if plan.asks_clients else ()),
+        *((code, told, REFUSED) for code, told in refusal_codes(plan)),
+    )
     by_format = f"{ERRORS}$error_format"
     return (
         Section(
@@ -126,25 +137,39 @@ def _texts(plan: Plan) -> dict[str, ErrorText]:
 def error_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind those locations."""
     messages = _MESSAGES | (_MESSAGES_OF_CLIENTS if plan.asks_clients else {})
+    refused = {_REFUSED: MESSAGE} if plan.refusals else {}
+    told = {str(status) for status in plan.refusals}
+    told |= {"401", "421"} if plan.asks_clients else set()
     return (
-        _map("what an error is called", _STATUS, "$error_message", _OTHER, messages),
-        *format_maps(plan.errors.default_type, ("401", "421") if plan.asks_clients else ()),
+        _map("what an error is called", _STATUS, "$error_message", _OTHER, messages, refused),
+        *format_maps(plan.errors.default_type, tuple(told)),
         *(part for text in _texts(plan).values() for part in text.maps),
-        *_grpc_maps(),
+        *_grpc_maps(plan),
     )
 
 
-def _grpc_maps() -> tuple[Map, ...]:
+def _grpc_maps(plan: Plan) -> tuple[Map, ...]:
     """Return what headers tell a client of gRPC, and no other."""
+    statuses = {f"{status}?{REFUSED}": str(grpc_status(status)) for status in plan.refusals}
     return (
-        _map("an error's status in gRPC", _STATUS, "$grpc_error", "2", dict(_GRPC_STATUSES)),
+        _map(
+            "an error's status in gRPC",
+            _STATUS,
+            "$grpc_error",
+            "2",
+            statuses | dict(_GRPC_STATUSES),
+        ),
         Map(
             why="an error's name in gRPC, or what is wrong",
             source=_STATUS,
             variable="$grpc_error_name",
             default=Expression("$error_message"),
-            entries=tuple((Literal(key), Literal(name)) for key, name in _GRPC_NAMES),
+            entries=(
+                *(((Literal(_REFUSED), Expression(_IN_HEADER)),) if plan.refusals else ()),
+                *((Literal(key), Literal(name)) for key, name in _GRPC_NAMES),
+            ),
         ),
+        *(_headers_of_refusals() if plan.refusals else ()),
         _for_grpc("$grpc_status", "$grpc_error"),
         _for_grpc("$grpc_message", "$grpc_error_name"),
     )
@@ -160,11 +185,34 @@ def _for_grpc(variable: str, value: str) -> Map:
     )
 
 
-def _map(why: str, source: Expression, variable: str, default: str, entries: dict[str, str]) -> Map:
+def _headers_of_refusals() -> tuple[Map, ...]:
+    return (
+        Map(
+            why="what a plugin says, unless it would end its header",
+            source=Expression(MESSAGE),
+            variable=_IN_HEADER,
+            default=Expression(MESSAGE),
+            entries=((Literal("~[[:cntrl:]]"), Literal("")),),
+        ),
+    )
+
+
+def _map(
+    why: str,
+    source: Expression,
+    variable: str,
+    default: str,
+    entries: Mapping[str, str],
+    expressions: Mapping[str, str] = MappingProxyType({}),
+) -> Map:
+    """Return a map to texts, and from some keys to expressions."""
     return Map(
         why=why,
         source=source,
         variable=variable,
         default=Literal(default),
-        entries=tuple((Literal(key), Literal(text)) for key, text in entries.items()),
+        entries=(
+            *((Literal(key), Expression(value)) for key, value in expressions.items()),
+            *((Literal(key), Literal(text)) for key, text in entries.items()),
+        ),
     )

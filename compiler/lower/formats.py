@@ -24,7 +24,7 @@ def format_maps(default_type: str, by_plugins: tuple[str, ...]) -> tuple[Map, ..
 
     *by_plugins* are the statuses of errors that plugins tell: they look at what the router does.
     """
-    codes = sorted((*_BY_ROUTER, *by_plugins))
+    codes = sorted({*_BY_ROUTER, *by_plugins})
     return (
         Map(
             why="in which format an error is told",

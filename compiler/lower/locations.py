@@ -8,9 +8,11 @@ from compiler.lower import grpc, websockets
 from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
 from compiler.lower.certificate_headers import remembered_certificate
-from compiler.lower.clients import client_refusals, lua_access, remembered_client
+from compiler.lower.clients import GRANTED, lua_access, remembered_client
 from compiler.lower.dispatch import route_source
 from compiler.lower.paths import ENCODED_PATH
+from compiler.lower.policies import ended, gate_ifs, later_ifs
+from compiler.lower.termination import termination_type
 from compiler.lower.upstream_tls import own_tls
 from compiler.lower.urls import as_it_came, passed_on, rewrites
 from compiler.model.nginx import If, Location, Simple
@@ -36,32 +38,71 @@ def lower_location(
     *,
     modifier: Literal | None,
     plain: bool,
+    let_in: bool = False,
 ) -> Location:
     """Return the location named *path* that gives *answer*, with what is injected into all.
 
-    *plain* tells whether requests may come without TLS, as far as the client is concerned.
+    *plain* tells whether requests may come without TLS, as far as the client is concerned. With
+    *let_in* they have passed a gate (`lower_gate`).
     """
-    remembered = _debug(answer, plan)
-    ifs = (*_refusals(answer, plan, plain=plain), *client_refusals(answer, plan))
-    if isinstance(answer, NoService):
-        directives: tuple[Simple, ...] = (Simple("return", (503,)),)
+    ifs: tuple[If, ...] = ()
+    if not let_in:
+        ifs = (*_refusals(answer, plan, plain=plain), *gate_ifs(answer, plan))
+    ifs += later_ifs(answer, plan)
+    typed = termination_type(answer)
+    end = ended(answer, plan)
+    if end or isinstance(answer, NoService):
+        directives = (*typed, *(end or (Simple("return", (503,)),)))
     elif answer.destination.speaks_grpc:
         # What is injected into Kong's locations does not reach its one for gRPC.
-        remembered += (*_remembered(answer, plan), Simple("set", (_GRPC_UPSTREAM, Literal("1"))))
         ifs += (If(variable=ENCODED_PATH, directives=(Simple("return", (400,)),)),)
-        directives = _to_grpc(answer, plan)
+        directives = (*typed, *_to_grpc(answer, plan))
     else:
-        remembered += _remembered(answer, plan)
         ifs += _encoded(answer)
-        directives = _with_injected(_directives(answer, plan), injected)
-    directives = (*lua_access(answer, plan), *directives)
+        directives = _with_injected((*typed, *_directives(answer, plan)), injected)
+    if not let_in:
+        directives = (*lua_access(answer, plan), *directives)
     return Location(
-        comment=_comment(answer),
+        comment=f"route {answer.route.label} is answered here" if end else _comment(answer),
         modifier=modifier,
         path=path,
-        remembered=remembered,
+        remembered=(
+            *_debug(answer, plan),
+            # Also where nothing is passed on: nginx wants what headers name to be set somewhere.
+            *(_remembered(answer) if isinstance(answer, Proxied) else ()),
+            *(() if let_in else remembered_client(answer, plan)),
+            *remembered_certificate(answer.access),
+        ),
         ifs=ifs,
         directives=directives,
+        source=route_source(answer.route),
+    )
+
+
+def lower_gate(
+    answer: Answer,
+    path: Literal,
+    plan: Plan,
+    behind: str,
+    *,
+    modifier: Literal | None,
+    plain: bool,
+) -> Location:
+    """Return the location named *path* that has Lua decide who goes on with the location *behind*.
+
+    *plain* is that of `lower_location`.
+    """
+    return Location(
+        comment=f"route {answer.route.label}: who is let in goes on with {behind}",
+        modifier=modifier,
+        path=path,
+        remembered=(
+            *_debug(answer, plan),
+            *remembered_client(answer, plan),
+            Simple("set", (Expression(GRANTED), expression(behind))),
+        ),
+        ifs=(*_refusals(answer, plan, plain=plain), *gate_ifs(answer, plan)),
+        directives=lua_access(answer, plan),
         source=route_source(answer.route),
     )
 
@@ -82,7 +123,7 @@ def _comment(answer: Answer) -> str:
     return f"route {answer.route.label} -> service {answer.service.label}{way}"
 
 
-def _remembered(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
+def _remembered(answer: Proxied) -> tuple[Simple, ...]:
     """Remember what headers to the upstream say."""
     preserve = answer.route.preserve_host
     host = Expression("$http_host") if preserve else expression(answer.destination.host_header)
@@ -94,12 +135,9 @@ def _remembered(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
         found.append(Simple("set", (Expression("$upstream_address"), address)))
     if _is_websocket(answer):
         found += websockets.remembered()
-    return (
-        *found,
-        *captured(answer),
-        *remembered_client(answer, plan),
-        *remembered_certificate(answer.access),
-    )
+    if answer.destination.speaks_grpc:
+        found.append(Simple("set", (_GRPC_UPSTREAM, Literal("1"))))
+    return (*found, *captured(answer))
 
 
 def _is_websocket(answer: Proxied) -> bool:
@@ -126,7 +164,7 @@ def _directives(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
         *own_tls(answer, plan),
         *_tuning(answer, "proxy"),
         *_buffering(answer),
-        *(websockets.untyped() if _is_websocket(answer) else ()),
+        *(websockets.untyped() if _is_websocket(answer) and not termination_type(answer) else ()),
         Simple("proxy_pass", (Expression(_target(answer)),)),
     )
 

@@ -10,6 +10,7 @@ from compiler.lower.control import lower_control_servers
 from compiler.lower.keys import lower_key_maps
 from compiler.lower.lua import lower_data, lower_lua
 from compiler.lower.paths import lower_path_maps
+from compiler.lower.policies import policy_maps
 from compiler.lower.requests import (
     lower_answer_maps,
     lower_proxy,
@@ -62,7 +63,7 @@ def lower(plan: Plan) -> Main:
     proxy_servers, dispatch_maps = lower_proxy_servers(plan, own, _every_location(plan))
     routing_maps = (*lower_key_maps(plan), *dispatch_maps) if proxy_servers else ()
     path_maps = lower_path_maps(plan) if proxy_servers else ()
-    access_maps = client_maps(plan)
+    access_maps = (*client_maps(plan), *policy_maps(plan))
     servers = (*proxy_servers, *lower_control_servers(plan))
     raw = plan.directives
     includes = []

@@ -11,6 +11,7 @@ from compiler.lower.error_texts import uses_dollar
 from compiler.lower.errors import error_maps
 from compiler.lower.forwarding import forwarding_maps, proxy_headers
 from compiler.lower.grpc import grpc_maps, grpc_sections
+from compiler.lower.policies import policy_texts
 from compiler.lower.resolver import lower_resolver
 from compiler.lower.upstream_tls import common_tls
 from compiler.lower.websockets import websocket_maps
@@ -102,7 +103,7 @@ def _uses_dollar(plan: Plan) -> bool:
     names = (answer.group.name for answer in proxied if answer.group is not None)
     keys = (table.key for table in plan.tables)
     texts = (d.host_header + (d.service.path or "") for d in destinations.values())
+    own = (*cookie_texts(plan), *policy_texts(plan), *client_texts(plan))
     return uses_dollar(plan.errors) or any(
-        "$" in text
-        for text in (*texts, *stripped, *names, *keys, *cookie_texts(plan), *client_texts(plan))
+        "$" in text for text in (*texts, *stripped, *names, *keys, *own)
     )

@@ -77,6 +77,39 @@ class CertificateHeader:
 
 
 @value(kw_only=True)
+class AddressRestriction:
+    """From where requests may come (ip-restriction).
+
+    The narrowest network with an address decides; without one `allows_others` does. Without a
+    `message` the refusal names the address.
+    """
+
+    plugin: Plugin = field(compare=False)
+    allow: tuple[str, ...]
+    deny: tuple[str, ...]
+    allows_others: bool
+    status: int
+    message: str | None
+
+
+@value(kw_only=True)
+class Termination:
+    """An answer in place of the service's (request-termination).
+
+    With a `trigger` only requests are answered that have a header or an argument of that name.
+    `body` and `content_type` are None where there is none. `words` are what clients of gRPC are
+    told instead, None where they are sent the body, too.
+    """
+
+    plugin: Plugin = field(compare=False)
+    status: int
+    body: str | None
+    content_type: str | None
+    words: str | None
+    trigger: str | None
+
+
+@value(kw_only=True)
 class Access:
     """What Kong's plugins ask of the requests of a route, in the order in which they do."""
 
@@ -84,6 +117,8 @@ class Access:
     requests_certificate: bool = False
     header_certificate: CertificateAuth | None = None
     told: tuple[CertificateHeader, ...] = ()
+    addresses: AddressRestriction | None = None
+    termination: Termination | None = None
 
     @property
     def authentications(self) -> tuple[CertificateAuth, ...]:
@@ -92,9 +127,14 @@ class Access:
         return tuple(found for found in both if found is not None)
 
     @property
-    def is_open(self) -> bool:
-        """Tell whether nothing is asked."""
-        return self == OPEN
+    def asks_who(self) -> bool:
+        """Tell whether clients are asked who they are."""
+        return bool(self.authentications) or self.requests_certificate
+
+    @property
+    def refusals(self) -> frozenset[int]:
+        """Return the statuses by which requests are refused with a message of a plugin's own."""
+        return frozenset() if self.addresses is None else frozenset((self.addresses.status,))
 
 
 OPEN = Access()

@@ -165,6 +165,17 @@ class NoService:
 Answer = Proxied | NoService
 
 
+def speaks_grpc(answer: Answer) -> bool:
+    """Tell whether all requests that get *answer* are gRPC's."""
+    return GRPC.issuperset(answer.route.protocols)
+
+
+def _refusals(answer: Answer) -> frozenset[int]:
+    ends = answer.access.termination
+    told = ends is not None and ends.words is not None and speaks_grpc(answer)
+    return answer.access.refusals | ({ends.status} if ends is not None and told else frozenset())
+
+
 @value(kw_only=True)
 class HeaderTest:
     """A header of the request (`_` for `-`), and what one value of it has to be.
@@ -423,6 +434,12 @@ class Plan:
         """Tell whether any client has to say who it is, or is asked for a certificate."""
         authenticates = any(answer.access.authentications for answer in self.answers)
         return bool(self.handshakes) or authenticates
+
+    @cached_property
+    def refusals(self) -> tuple[int, ...]:
+        """Return the statuses by which plugins refuse requests in their own words, sorted."""
+        asking = (answer for answer in self.answers if answer.access is not OPEN)
+        return tuple(sorted({status for answer in asking for status in _refusals(answer)}))
 
     @cached_property
     def speaks_grpc(self) -> bool:

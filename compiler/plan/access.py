@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from compiler.catalog.plugins import is_compiled
-from compiler.model.access import OPEN, Access, CertificateHeader
+from compiler.model.access import OPEN, Access
+from compiler.plan.addresses import plan_addresses
 from compiler.plan.certificate_auth import CertificateAuthPlanner
+from compiler.plan.certificate_headers import plan_certificate_headers
+from compiler.plan.scopes import ScopedPlugins
+from compiler.plan.termination import plan_termination
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from compiler.model.access import CertificateAuth, Match
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Consumer, Plugin, Route
 
+_T = TypeVar("_T")
+
 
 class AccessPlanner:
     """Plans what routes ask for; equal ones are asked for once."""
 
     def __init__(self, config: Config, target: str, report: Report) -> None:
-        self._plugins = _by_scope(config, target)
+        self._plugins = ScopedPlugins(config, target)
         self._certificates = CertificateAuthPlanner(config, report)
+        self._planned: dict[str, Any] = {}
 
     def of(self, route: Route) -> Access:
         """Return what *route* asks of its clients."""
         if not self._plugins:
             return OPEN
+        modifier = self._plugins.applying("tls-handshake-modifier", route)
         return Access(
             certificate=self._certificate("mtls-auth", route),
             header_certificate=self._certificate("header-cert-auth", route),
-            told=_told(self._applying("tls-metadata-headers", route)),
-            requests_certificate=self._applying("tls-handshake-modifier", route) is not None,
+            told=self._of("tls-metadata-headers", route, plan_certificate_headers) or (),
+            requests_certificate=modifier is not None,
+            addresses=self._of("ip-restriction", route, plan_addresses),
+            termination=self._of("request-termination", route, plan_termination),
         )
 
     def credentials(self) -> Mapping[str, tuple[Match, ...]]:
@@ -41,49 +50,18 @@ class AccessPlanner:
         return {kind: self._certificates.credentials(kind) for kind in kinds}
 
     def _certificate(self, name: str, route: Route) -> CertificateAuth | None:
-        plugin = self._applying(name, route)
-        return None if plugin is None else self._certificates.plan(plugin)
+        return self._of(name, route, self._certificates.plan)
 
     def consumers(self) -> tuple[Consumer, ...]:
         """Return those as whom the routes planned so far let somebody in."""
         return self._certificates.consumers()
 
-    def _applying(self, name: str, route: Route) -> Plugin | None:
-        """Return the plugin of that name that Kong runs for *route*: the one closest to it."""
-        for scope in _scopes(route):
-            found = self._plugins.get((name, *scope))
-            if found is not None:
-                return found
-        return None
-
-
-def _told(plugin: Plugin | None) -> tuple[CertificateHeader, ...]:
-    """Return the headers that *plugin* tells; without `inject_client_cert_details` it does not."""
-    if plugin is None or not plugin.config["inject_client_cert_details"]:
-        return ()
-    said = plugin.config
-    return (
-        CertificateHeader(said["client_cert_header_name"], "certificate"),
-        CertificateHeader(said["client_serial_header_name"], "serial"),
-        CertificateHeader(said["client_cert_issuer_dn_header_name"], "issuer"),
-        CertificateHeader(said["client_cert_subject_dn_header_name"], "subject"),
-        CertificateHeader(said["client_cert_fingerprint_header_name"], "fingerprint"),
-    )
-
-
-def _scopes(route: Route) -> Iterator[tuple[str | None, str | None]]:
-    """Yield the scopes (route, service) that a route's requests are in, closest first."""
-    if route.service is not None:
-        yield route.id, route.service
-    yield route.id, None
-    if route.service is not None:
-        yield None, route.service
-    yield None, None
-
-
-def _by_scope(config: Config, target: str) -> dict[tuple[str, str | None, str | None], Plugin]:
-    return {
-        (plugin.name, plugin.route, plugin.service): plugin
-        for plugin in config.entities.plugins.values()
-        if plugin.enabled and is_compiled(plugin, target)
-    }
+    def _of(self, name: str, route: Route, plan: Callable[[Plugin], _T]) -> _T | None:
+        """Return what *plan* makes of the plugin of that name for *route*, None without one."""
+        plugin = self._plugins.applying(name, route)
+        if plugin is None:
+            return None
+        if plugin.id not in self._planned:
+            self._planned[plugin.id] = plan(plugin)
+        planned: _T = self._planned[plugin.id]
+        return planned

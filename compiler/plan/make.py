@@ -24,6 +24,7 @@ from compiler.plan.routing import flavor_of, plan_tables, request_candidates
 from compiler.plan.scale import LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.stream import plan_stream
+from compiler.plan.stream_access import report_restricted_streams
 from compiler.plan.stream_destinations import StreamDestinationPlanner
 from compiler.plan.upstream_tls import POLICY_CAS
 from compiler.plan.versions import features_of
@@ -80,6 +81,7 @@ def make_plan(
     https_only = https_only_tables(tables) if alike else ()
     report_open_ways(tables, report)
     report_untold(tables, report)
+    report_restricted_streams(config, inputs.target, report)
     report_cost(tables, features, inputs.nginx_version, report)
     for defaults, reached in (
         (config.materials.upstream, [d for d in destinations.values() if not d.speaks_grpc]),

@@ -12,6 +12,7 @@
 --     $client_cert_dn $client_cert_san  what was verified, when no consumer is looked for: the
 --                             subject as in RFC 2253; names with commas between, \ before those inside
 --     $authenticated_group    the group that the certificate tells, when no consumer is looked for
+--     $access_granted         is read: with which location who is let in goes on, "" for this one
 --     $from_trusted_peer      is read: 1 if the TCP connection is from one of trusted_ips
 --     $misdirected            is read: "" if the TLS handshake was for the host that is asked for
 --
@@ -264,6 +265,10 @@ function _M.run(rule)
         return ngx.exit(status)
     end
     tell(who)
+    local behind = ngx.var.access_granted
+    if behind and behind ~= "" then
+        return ngx.exec(behind)
+    end
 end
 
 return _M

@@ -450,3 +450,40 @@ def test_authorities_of_one_host_are_told_apart_or_refused(engine: Engine, workd
                 for wrong in REFUSED.values():
                     expected = 200 if (wrong, path) == (BOB, "/b") else 401
                     assert guarded.ask("both.test", wrong, path=path).status == expected
+
+
+def test_only_who_is_let_in_is_answered_in_place_of_a_service(
+    engine: Engine, workdir: Path
+) -> None:
+    ended = {"name": "request-termination", "config": {"status_code": 203, "message": "secret"}}
+    asked = {"name": "request-termination", "config": {"message": "secret", "trigger": "why"}}
+    with upstream() as peer:
+        document = _everywhere(peer.port, ONE)
+        document["services"][0]["routes"] = [
+            {"name": "always", "hosts": ["always.test"], "plugins": [ended]},
+            {"name": "asked", "hosts": ["asked.test"], "paths": ["/x", "/y"], "plugins": [asked]},
+        ]
+        document["routes"] = [{"name": "no", "hosts": ["no.test"], "plugins": [ended]}]
+        files = {
+            "kong.yml": document,
+            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        with gateway(engine, workdir, files) as running:
+            guarded = Guarded(running, peer)
+            for host in ("always.test", "no.test"):
+                answer = guarded.ask(host, ALICE)
+                assert (answer.status, "secret" in answer.text) == (203, True)
+            for path in ("/x", "/y"):
+                answer = guarded.ask("asked.test", ALICE, path=f"{path}?why")
+                assert (answer.status, "secret" in answer.text) == (503, True)
+                assert guarded.ask("asked.test", ALICE, path=f"{path}/1").status == 200
+                assert peer.last["target"] == "/1"
+                assert guarded.ask("asked.test", ALICE, path=f"{path}/a%2Fb").status == 200
+                assert peer.last["target"] == "/a%2Fb"
+            for client in (None, BOB, *REFUSED.values()):
+                for host in ("always.test", "no.test", "asked.test"):
+                    answer = guarded.ask(host, client, path="/x?why")
+                    assert (answer.status, "secret" in answer.text) == (401, False)
+                    assert guarded.ask(host, client, sni=None, path="/x?why").status in {401, 421}

@@ -19,6 +19,7 @@ from compiler.catalog import (
     document_rules,
     entity_rules,
     plan_rules,
+    policy_rules,
     read_rules,
     settings_rules,
     stream_rules,
@@ -81,6 +82,7 @@ CATALOGS = (
     entity_rules,
     tls_rules,
     plan_rules,
+    policy_rules,
     upstream_rules,
     stream_rules,
 )

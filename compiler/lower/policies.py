@@ -1,0 +1,55 @@
+"""What plugins decide of a request before it is passed on, in the order in which Kong runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.lower.access_data import asks_lua
+from compiler.lower.addresses import address_maps, address_refusals
+from compiler.lower.clients import client_refusals
+from compiler.lower.termination import terminated, termination_ifs, termination_maps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compiler.model.nginx import If, Map, Simple
+    from compiler.model.plan import Answer, Plan
+
+
+def policy_maps(plan: Plan) -> tuple[Map, ...]:
+    """Return the maps behind what is decided."""
+    return (*address_maps(plan), *termination_maps(plan))
+
+
+def gate_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
+    """Return what refuses requests to a route by what they come with."""
+    return (*client_refusals(answer, plan), *address_refusals(answer, plan))
+
+
+def later_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
+    """Return what ends some of those that were let in."""
+    return termination_ifs(answer, plan)
+
+
+def has_gate(answer: Answer, plan: Plan) -> bool:
+    """Tell whether who is let in goes on in a location of its own.
+
+    Lua decides after all of a location's `if` and `return`, so what Kong does behind that has to
+    stand elsewhere.
+    """
+    return asks_lua(answer.access, plan) and answer.access.termination is not None
+
+
+def ended(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
+    """Return what ends all other requests to a route, nothing where they are passed on."""
+    return terminated(answer, plan)
+
+
+def policy_texts(plan: Plan) -> Iterator[str]:
+    """Yield the texts of users that stand in expressions."""
+    for access in {id(answer.access): answer.access for answer in plan.answers}.values():
+        if access.addresses is not None:
+            yield access.addresses.message or ""
+        if access.termination is not None:
+            yield access.termination.body or ""
+            yield access.termination.words or ""
