@@ -1,11 +1,12 @@
 -- Who may pass: authenticates clients by certificates, as Kong's plugins mtls-auth and
 -- header-cert-auth do.
 --
--- nginx.conf calls init() in init_by_lua and run(rule) in access_by_lua of a location that is
--- protected. It says `lua_shared_dict kcompile_intermediates`, asks clients for certificates without
--- judging them, answers 596 with `401 No required TLS certificate was sent` and 595 with
--- `401 TLS certificate failed verification`, and has these variables, each "" until run() sets it, to
--- send them to upstreams in place of whatever headers the client made up:
+-- nginx.conf calls init() in init_by_lua, and run(ngx.var.access) in access_by_lua of a location that
+-- is protected: in a block, since a file would be read by workers, who may not be allowed to. It says
+-- `lua_shared_dict kcompile_intermediates`, asks clients for certificates without judging them,
+-- answers 596 with `401 No required TLS certificate was sent` and 595 (and 495, if nginx itself asks
+-- for certificates) with `401 TLS certificate failed verification`, and has these variables, each ""
+-- until run() sets it, to send them to upstreams in place of whatever headers the client made up:
 --
 --     $consumer_id $consumer_username $consumer_custom_id $credential_identifier
 --     $anonymous_consumer     true for the consumer of those who could not be authenticated
@@ -125,7 +126,9 @@ local function prepare(rule, step)
     check(type(step.cert_cache_ttl) == "number", rule, "how long a certificate is remembered")
     check(GROUPS[step.authenticated_group_by] or step.authenticated_group_by == ngx.null, rule,
         "which group")
-    if step.plugin == "header-cert-auth" then
+    if step.plugin == "mtls-auth" then
+        certificates.check_memory()
+    else
         check(type(step.certificate_header_name) == "string", rule, "which header")
         check(certificates.knows_format(step.certificate_header_format), rule, "which format")
         check(type(step.secure_source) == "boolean", rule, "whether peers must be trusted")

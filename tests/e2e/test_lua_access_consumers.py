@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from support.access import Gateway
     from support.pki import Cert
 
+pytestmark = pytest.mark.debian
+
 ROOT = pki.ca("Clients")
 BETWEEN = pki.intermediate(ROOT, "Between")
 OTHER = pki.ca("Others")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.debian
+
 ROOT = pki.ca("Clients")
 ALICE = client(ROOT, "alice")
 
@@ -47,6 +49,21 @@ def starts(folder: Path, data: Data | str) -> str:
 
 def test_whole_data(tmp_path: Path) -> None:
     assert starts(tmp_path, make_data()) == ""
+
+
+def test_configurations_that_lack_something(tmp_path: Path) -> None:
+    http, https = access.write_tree(tmp_path, make_data(), "127.0.0.1:1")
+    conf = tmp_path / "nginx.conf"
+    whole = conf.read_text()
+    conf.write_text(whole.replace("lua_shared_dict kcompile_intermediates", "lua_shared_dict x"))
+    assert "there is no lua_shared_dict kcompile_intermediates" in refusal_to_start(tmp_path)
+    conf.write_text(
+        whole.replace('set $consumer_id "";', "").replace("X-Consumer-ID $consumer_id", "X x")
+    )
+    with engines.start(access.find_engine(), tmp_path) as running:
+        upstream = upstreams.Upstream(1, upstreams.Options())
+        gateway = access.Gateway(running, upstream, http, https)
+        assert gateway.get("/mtls", ALICE).status == 500
 
 
 def test_reloads(tmp_path: Path) -> None:
@@ -161,6 +178,8 @@ BROKEN: dict[str, Callable[[Data], object]] = {
     "list and a byte": file("crls", with_a_byte(revocations(ROOT))),
     "credential of nobody": lambda data: data.credentials[0].__setitem__("consumer", "x"),
     "credential twice": lambda data: data.credential("alice", "alice", ROOT),
+    "header in a username": lambda data: data.consumer("bob\r\nX-Consumer-ID: id-of-alice"),
+    "header in a custom id": lambda data: data.consumer("bob", "b\nX-Consumer-ID: id-of-alice"),
     "custom id twice": lambda data: data.consumer("bob", "a-1"),
     "nameless credential": lambda data: data.credential("alice", ""),
 }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from support.access import Gateway
 
+pytestmark = pytest.mark.debian
+
 ROOT = pki.ca("Clients")
 BETWEEN = pki.intermediate(ROOT, "Between")
 LEAF = client(ROOT, "alice")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
+pytestmark = pytest.mark.debian
+
 ROOT = pki.ca("Clients")
 BETWEEN = pki.intermediate(ROOT, "Clients, Between")
 IMPOSTOR = pki.ca("Clients")
