@@ -192,6 +192,14 @@ CERTIFICATE_NOT_ASKED = Rule(
     hint="add tls-handshake-modifier, or mtls-auth",
 )
 
+CONSUMER_NAME = Rule(
+    code="K519",
+    name="consumer-name-not-compiled",
+    severity=Severity.ERROR,
+    message="consumer {consumer}: {field} holds a control character, which no header can",
+    hint="remove it: upstreams are told who asks in a header",
+)
+
 RULES = (
     TRUST_DIFFERS,
     LOOKUP_BY_SAN,
@@ -212,4 +220,5 @@ RULES = (
     HEADER_BUFFERS,
     CERTIFICATE_HEADER_TAKEN,
     CERTIFICATE_NOT_ASKED,
+    CONSUMER_NAME,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
-from compiler.catalog.plugins import is_compiled
+from compiler.catalog.plugins import LOOKS_UP_CONSUMERS, is_compiled
 from compiler.model.place import place_of
 from compiler.validate.client_headers import check_header
 from compiler.validate.plugins import scope_of
@@ -33,11 +34,15 @@ _OWN_DIRECTIVES = {
 """Directives of ours where clients are asked, by Kong's name of the block to inject them into."""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def check_clients(config: Config, target: str, report: Report) -> None:
     """Report what cannot be compiled of the plugins that ask for certificates."""
-    for plugin in config.entities.plugins.values():
-        if not plugin.enabled or not is_compiled(plugin, target):
-            continue
+    plugins = [p for p in config.entities.plugins.values() if p.enabled and is_compiled(p, target)]
+    if any(plugin.name in LOOKS_UP_CONSUMERS for plugin in plugins):
+        _check_consumers(config, report)
+    for plugin in plugins:
         if plugin.name in REQUESTING:
             _check_listeners(plugin, config, report)
         if plugin.name == "mtls-auth":
@@ -48,6 +53,20 @@ def check_clients(config: Config, target: str, report: Report) -> None:
         elif plugin.name == "header-cert-auth":
             _Checker(plugin, config, report).check()
             check_header(plugin, config, report)
+
+
+def _check_consumers(config: Config, report: Report) -> None:
+    """Report names that would be more than one header to upstreams."""
+    for consumer in config.entities.consumers.values():
+        for field in ("username", "custom_id"):
+            if _CONTROL.search(getattr(consumer, field) or ""):
+                report.add(
+                    rules.CONSUMER_NAME,
+                    consumer.source.place(field),
+                    entity=consumer.ref,
+                    consumer=consumer.id,
+                    field=field,
+                )
 
 
 def _check_listeners(plugin: Plugin, config: Config, report: Report) -> None:
