@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.access_data import asks_lua, rule_name
 from compiler.lower.certificates import SESSIONS, Sessions
 from compiler.lower.consumers import SUBJECT, ClientVariables, consumer_maps, name_maps
+from compiler.lower.groups import AUTHENTICATED_GROUPS, CONSUMER_GROUPS, group_told
 from compiler.lower.maps import expression_map as _map
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import If, Section, Simple
@@ -42,8 +43,8 @@ _HEADERS = {
     "X-Anonymous-Consumer": _ANONYMOUS,
     "X-Client-Cert-Dn": _DN,
     "X-Client-Cert-San": "$client_cert_san",
-    "X-Consumer-Groups": "",
-    "X-Authenticated-Groups": "",
+    "X-Consumer-Groups": CONSUMER_GROUPS,
+    "X-Authenticated-Groups": AUTHENTICATED_GROUPS,
 }
 """What upstreams are told of a client. A client's own word for any of it never gets through."""
 
@@ -94,7 +95,7 @@ def client_headers(plan: Plan) -> dict[str, str]:
     if not accesses:
         return {}
     if any(asks_lua(access, plan) for access, _ in accesses):
-        return dict(_HEADERS)
+        return {name: value if value in _SET_BY_LUA else "" for name, value in _HEADERS.items()}
     said = {variable for access, by_host in accesses for variable, _ in _told(access, by_host)}
     if "$consumer_id" in said:
         said |= {"$consumer_username", "$consumer_custom_id"}
@@ -222,3 +223,4 @@ def _told(access: Access, by_host: bool) -> Iterator[tuple[str, str]]:  # noqa: 
         yield "$credential_identifier", variables.credential
     if auth.anonymous is not None:
         yield _ANONYMOUS, variables.anonymous
+    yield from group_told(access)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.addresses import address_maps, address_refusals
 from compiler.lower.clients import client_refusals
+from compiler.lower.groups import all_refused, group_maps, group_refusals
 from compiler.lower.termination import terminated, termination_ifs, termination_maps
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def policy_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind what is decided."""
-    return (*address_maps(plan), *termination_maps(plan))
+    return (*address_maps(plan), *group_maps(plan), *termination_maps(plan))
 
 
 def policy_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
@@ -25,13 +26,14 @@ def policy_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
     return (
         *client_refusals(answer, plan),
         *address_refusals(answer, plan),
+        *group_refusals(answer, plan),
         *termination_ifs(answer, plan),
     )
 
 
 def ended(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     """Return what ends all other requests to a route, nothing where they are passed on."""
-    return terminated(answer, plan)
+    return all_refused(answer, plan) or terminated(answer, plan)
 
 
 def policy_texts(plan: Plan) -> Iterator[str]:
@@ -42,3 +44,8 @@ def policy_texts(plan: Plan) -> Iterator[str]:
         if access.termination is not None:
             yield access.termination.body or ""
             yield access.termination.words or ""
+    for consumer in plan.consumers:
+        yield from (consumer.username or "", consumer.custom_id or "")
+        yield from plan.memberships.get(consumer.id, ())
+    for credentials in plan.credentials.values():
+        yield from (credential.name for credential in credentials)

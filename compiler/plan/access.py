@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from compiler.model.access import OPEN, Access
 from compiler.plan.addresses import plan_addresses
 from compiler.plan.certificate_auth import CertificateAuthPlanner
+from compiler.plan.memberships import memberships, plan_groups
 from compiler.plan.scopes import ScopedPlugins
 from compiler.plan.termination import plan_termination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from compiler.model.access import CertificateAuth, Match
+    from compiler.model.access import CertificateAuth, GroupRule, Match
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Consumer, Plugin, Route
@@ -28,6 +29,7 @@ class AccessPlanner:
         self._plugins = ScopedPlugins(config)
         self._certificates = CertificateAuthPlanner(config, report)
         self._planned: dict[str, Any] = {}
+        self.memberships = memberships(config)
 
     def of(self, route: Route) -> Access:
         """Return what *route* asks of its clients."""
@@ -39,8 +41,12 @@ class AccessPlanner:
             header_certificate=self._certificate("header-cert-auth", route),
             requests_certificate=modifier is not None,
             addresses=self._of("ip-restriction", route, plan_addresses),
+            groups=self._of("acl", route, self._groups),
             termination=self._of("request-termination", route, plan_termination),
         )
+
+    def _groups(self, plugin: Plugin) -> GroupRule:
+        return plan_groups(plugin, self.memberships)
 
     def credentials(self) -> Mapping[str, tuple[Match, ...]]:
         """Return what credentials of consumers tell, by the plugin that they are for."""

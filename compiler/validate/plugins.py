@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
     from compiler.model.place import Place
 
-# They matter only to plugins, of which none that reads them is compiled.
-_UNUSED = ("consumers", "acls", "mtls_auth_credentials", "header_cert_auth_credentials")
+_READ_BY = {
+    "consumers": frozenset({"mtls-auth"}),
+    "acls": frozenset({"acl"}),
+    "mtls_auth_credentials": frozenset({"mtls-auth"}),
+    "header_cert_auth_credentials": frozenset({"header-cert-auth"}),
+}
+"""Kinds of entities, and the plugins to which alone they matter."""
 
 _PROTECTION = "routes are served with less protection than was asked for"
 
@@ -47,9 +52,11 @@ def check_uncompiled(config: Config, report: Report) -> None:
     counts = Counter(entity.kind for entity in config.entities.uncompiled)
     for entity in config.entities.uncompiled:
         first.setdefault(entity.kind, entity.source.place())
-    for kind in _UNUSED:
+    plugins = config.entities.plugins.values()
+    compiled = {plugin.name for plugin in plugins if plugin.enabled and is_compiled(plugin)}
+    for kind, readers in _READ_BY.items():
         found = getattr(config.entities, kind)
-        if found:
+        if found and readers.isdisjoint(compiled):
             counts[kind] = len(found)
             first[kind] = next(iter(found.values())).source.place()
     for kind, count in sorted(counts.items()):
