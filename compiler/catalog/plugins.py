@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 COMPILED = frozenset(
     {
+        "acl",
         "ip-restriction",
         "mtls-auth",
         "request-termination",

@@ -28,4 +28,38 @@ ECHO = Rule(
     hint="switch echo off: then message or body is what is answered",
 )
 
-RULES = (STATUS, STREAM_ADDRESSES, ECHO)
+CONSUMER_GROUPS = Rule(
+    code="K523",
+    name="consumer-groups-not-compiled",
+    severity=Severity.ERROR,
+    message="plugin acl ({scope}): include_consumer_groups is not compiled",
+    hint="name the groups in acls of the consumers, and switch include_consumer_groups off",
+)
+GROUPS_OF_NOBODY = Rule(
+    code="K524",
+    name="groups-without-authentication",
+    severity=Severity.WARNING,
+    message=(
+        "plugin acl: nobody is let in by route {route}, where no plugin tells who asks: all "
+        "requests are answered with 401"
+    ),
+    hint="add mtls-auth to the route or its service",
+)
+GROUPS_BY_SUBJECT = Rule(
+    code="K525",
+    name="denied-subjects-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "plugin acl: deny names groups on route {route}, where a client's group is the subject of "
+        "its certificate; nginx writes subjects in a form of its own, so that some could be missed"
+    ),
+    hint="name those that may in allow, as RFC 2253 writes them, or group clients by CN",
+)
+RULES = (
+    STATUS,
+    STREAM_ADDRESSES,
+    ECHO,
+    CONSUMER_GROUPS,
+    GROUPS_OF_NOBODY,
+    GROUPS_BY_SUBJECT,
+)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.access_data import asks_lua, rule_name
 from compiler.lower.certificates import SESSIONS, Sessions
 from compiler.lower.consumers import SUBJECT, ClientVariables, consumer_maps, name_maps
+from compiler.lower.groups import AUTHENTICATED_GROUPS, CONSUMER_GROUPS, group_told
 from compiler.lower.maps import expression_map as _map
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import If, Section, Simple
@@ -42,8 +43,8 @@ _HEADERS = {
     "X-Anonymous-Consumer": _ANONYMOUS,
     "X-Client-Cert-Dn": _DN,
     "X-Client-Cert-San": "$client_cert_san",
-    "X-Consumer-Groups": "",
-    "X-Authenticated-Groups": "",
+    "X-Consumer-Groups": CONSUMER_GROUPS,
+    "X-Authenticated-Groups": AUTHENTICATED_GROUPS,
 }
 """What upstreams are told of a client. A client's own word for any of it never gets through."""
 
@@ -103,7 +104,9 @@ def client_headers(plan: Plan) -> dict[str, str]:
     if not any(access.authentications for access, _ in accesses):
         return {}
     if any(asks_lua(access, plan) for access, _ in accesses):
-        return dict(_HEADERS)
+        groups = {variable for access, _ in accesses for variable, _ in group_told(access)}
+        said = groups.union(_SET_BY_LUA)
+        return {name: value if value in said else "" for name, value in _HEADERS.items()}
     said = {variable for access, by_host in accesses for variable, _ in _told(access, by_host)}
     if "$consumer_id" in said:
         said |= {"$consumer_username", "$consumer_custom_id"}
@@ -198,6 +201,14 @@ def remembered_client(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     )
 
 
+def remembered_groups(answer: Answer) -> tuple[Simple, ...]:
+    """Remember the groups of who was let in, for the headers to the upstream."""
+    return tuple(
+        Simple("set", (Expression(variable), Expression(value)))
+        for variable, value in group_told(answer.access)
+    )
+
+
 def client_refusals(answer: Answer, plan: Plan) -> tuple[If, ...]:
     """Return whom the route of *answer* refuses, and how."""
     auth = answer.access.certificate
@@ -239,3 +250,4 @@ def _told(access: Access, by_host: bool) -> Iterator[tuple[str, str]]:  # noqa: 
         yield "$credential_identifier", variables.credential
     if auth.anonymous is not None:
         yield _ANONYMOUS, variables.anonymous
+    yield from group_told(access)

@@ -28,7 +28,7 @@ _EXTENSION = ("BgNVHRE", "YDVR0R", "A1UdEQ")
 
 _VALUE = r"(?:[^\\,+]|\\.)*+"
 _OTHER = rf"(?!CN=)[^=,+]++={_VALUE}"
-_SUBJECT = rf"^\n(?:{_OTHER}[,+])*+CN=(?<common_name>{_VALUE})(?:[,+]{_OTHER})*+$"
+_SUBJECT = rf"(?:{_OTHER}[,+])*+CN=(?<common_name>{_VALUE})(?:[,+]{_OTHER})*+$"
 """A subject with one common name; OpenSSL escapes what separates names (RFC 2253)."""
 
 _ESCAPED = ',+"\\<>;'
@@ -156,8 +156,20 @@ def name_maps() -> tuple[Map, ...]:
             source=Expression(f"{_HAS_NAMES}\n{SUBJECT}"),
             variable=COMMON_NAME,
             default=None,
-            entries=((Literal(f"~{_SUBJECT}"), Expression("$common_name")),),
+            entries=((Literal(rf"~^\n{_SUBJECT}"), Expression("$common_name")),),
         ),
+    )
+
+
+def certificate_name(source: str, variable: str) -> Map:
+    """Return the map from a subject to its common name, whatever other names there are."""
+    return Map(
+        why="the common name of a subject that has one alone",
+        source=Expression(source),
+        variable=variable,
+        default=None,
+        entries=((Literal(f"~^{_SUBJECT}"), Expression("$common_name")),),
+        options=("volatile",),
     )
 
 

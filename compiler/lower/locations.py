@@ -8,7 +8,7 @@ from compiler.lower import grpc, websockets
 from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
 from compiler.lower.certificate_headers import remembered_certificate
-from compiler.lower.clients import GRANTED, lua_access, remembered_client
+from compiler.lower.clients import GRANTED, lua_access, remembered_client, remembered_groups
 from compiler.lower.dispatch import route_source
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.policies import ended, gate_ifs, later_ifs
@@ -70,7 +70,7 @@ def lower_location(
             *_debug(answer, plan),
             # Also where nothing is passed on: nginx wants what headers name to be set somewhere.
             *(_remembered(answer) if isinstance(answer, Proxied) else ()),
-            *(() if let_in else remembered_client(answer, plan)),
+            *(remembered_groups(answer) if let_in else remembered_client(answer, plan)),
             *remembered_certificate(answer.access),
         ),
         ifs=ifs,

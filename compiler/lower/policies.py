@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.access_data import asks_lua
 from compiler.lower.addresses import address_maps, address_refusals
 from compiler.lower.clients import client_refusals
+from compiler.lower.groups import all_refused, group_maps, group_refusals
 from compiler.lower.termination import terminated, termination_ifs, termination_maps
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def policy_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind what is decided."""
-    return (*address_maps(plan), *termination_maps(plan))
+    return (*address_maps(plan), *group_maps(plan), *termination_maps(plan))
 
 
 def gate_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
@@ -28,7 +29,7 @@ def gate_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
 
 def later_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
     """Return what ends some of those that were let in."""
-    return termination_ifs(answer, plan)
+    return (*group_refusals(answer, plan), *termination_ifs(answer, plan))
 
 
 def has_gate(answer: Answer, plan: Plan) -> bool:
@@ -37,12 +38,13 @@ def has_gate(answer: Answer, plan: Plan) -> bool:
     Lua decides after all of a location's `if` and `return`, so what Kong does behind that has to
     stand elsewhere.
     """
-    return asks_lua(answer.access, plan) and answer.access.termination is not None
+    later = (answer.access.groups, answer.access.termination)
+    return asks_lua(answer.access, plan) and any(found is not None for found in later)
 
 
 def ended(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     """Return what ends all other requests to a route, nothing where they are passed on."""
-    return terminated(answer, plan)
+    return all_refused(answer, plan) or terminated(answer, plan)
 
 
 def policy_texts(plan: Plan) -> Iterator[str]:
@@ -53,3 +55,8 @@ def policy_texts(plan: Plan) -> Iterator[str]:
         if access.termination is not None:
             yield access.termination.body or ""
             yield access.termination.words or ""
+    for consumer in plan.consumers:
+        yield from (consumer.username or "", consumer.custom_id or "")
+        yield from plan.memberships.get(consumer.id, ())
+    for credentials in plan.credentials.values():
+        yield from (credential.name for credential in credentials)

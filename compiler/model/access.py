@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from compiler.model.entities import Consumer, Plugin
     from compiler.model.x509 import Bundle
 
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
+
 Revocation = Literal["SKIP", "IGNORE_CA_ERROR", "STRICT"]
 
 
@@ -93,6 +95,21 @@ class AddressRestriction:
 
 
 @value(kw_only=True)
+class GroupRule:
+    """Members of which groups may ask (acl): all of `groups`, with `denies` all others.
+
+    `members` are the ids of the consumers that are in one of them. With `hides` upstreams are not
+    told in which groups somebody is.
+    """
+
+    plugin: Plugin = field(compare=False)
+    groups: tuple[str, ...]
+    members: tuple[str, ...]
+    denies: bool
+    hides: bool
+
+
+@value(kw_only=True)
 class Termination:
     """An answer in place of the service's (request-termination).
 
@@ -118,6 +135,7 @@ class Access:
     header_certificate: CertificateAuth | None = None
     told: tuple[CertificateHeader, ...] = ()
     addresses: AddressRestriction | None = None
+    groups: GroupRule | None = None
     termination: Termination | None = None
 
     @property
@@ -134,7 +152,10 @@ class Access:
     @property
     def refusals(self) -> frozenset[int]:
         """Return the statuses by which requests are refused with a message of a plugin's own."""
-        return frozenset() if self.addresses is None else frozenset((self.addresses.status,))
+        found = set() if self.addresses is None else {self.addresses.status}
+        if self.groups is not None:
+            found.add(_FORBIDDEN if self.authentications else _UNAUTHORIZED)
+        return frozenset(found)
 
 
 OPEN = Access()

@@ -383,6 +383,8 @@ class Plan:
     """Those as whom somebody may be let in."""
     credentials: Mapping[str, tuple[Match, ...]]
     """What tells consumers by a name in a certificate, by plugin."""
+    memberships: Mapping[str, tuple[str, ...]]
+    """The groups that each consumer is in."""
     groups: tuple[UpstreamGroup, ...]
     compiles_regexes: bool
     """Whether nginx compiles them to machine code: faster, for some 10 KB of memory each."""

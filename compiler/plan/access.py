@@ -8,13 +8,14 @@ from compiler.model.access import OPEN, Access
 from compiler.plan.addresses import plan_addresses
 from compiler.plan.certificate_auth import CertificateAuthPlanner
 from compiler.plan.certificate_headers import plan_certificate_headers
+from compiler.plan.memberships import memberships, plan_groups
 from compiler.plan.scopes import ScopedPlugins
 from compiler.plan.termination import plan_termination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from compiler.model.access import CertificateAuth, Match
+    from compiler.model.access import CertificateAuth, GroupRule, Match
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Consumer, Plugin, Route
@@ -29,6 +30,7 @@ class AccessPlanner:
         self._plugins = ScopedPlugins(config, target)
         self._certificates = CertificateAuthPlanner(config, report)
         self._planned: dict[str, Any] = {}
+        self.memberships = memberships(config)
 
     def of(self, route: Route) -> Access:
         """Return what *route* asks of its clients."""
@@ -41,8 +43,12 @@ class AccessPlanner:
             told=self._of("tls-metadata-headers", route, plan_certificate_headers) or (),
             requests_certificate=modifier is not None,
             addresses=self._of("ip-restriction", route, plan_addresses),
+            groups=self._of("acl", route, self._groups),
             termination=self._of("request-termination", route, plan_termination),
         )
+
+    def _groups(self, plugin: Plugin) -> GroupRule:
+        return plan_groups(plugin, self.memberships)
 
     def credentials(self) -> Mapping[str, tuple[Match, ...]]:
         """Return what credentials of consumers tell, by the plugin that they are for."""

@@ -16,6 +16,7 @@ from compiler.plan.directives import plan_directives
 from compiler.plan.handshakes import plan_handshakes
 from compiler.plan.headers import plan_errors, plan_headers
 from compiler.plan.lua import plan_lua
+from compiler.plan.memberships import report_groups
 from compiler.plan.names import plan_lookup
 from compiler.plan.open_ways import report_open_ways, report_untold
 from compiler.plan.plain_http import https_only_tables
@@ -82,6 +83,7 @@ def make_plan(
     report_open_ways(tables, report)
     report_untold(tables, report)
     report_restricted_streams(config, inputs.target, report)
+    report_groups(tables, report)
     report_cost(tables, features, inputs.nginx_version, report)
     for defaults, reached in (
         (config.materials.upstream, [d for d in destinations.values() if not d.speaks_grpc]),
@@ -103,6 +105,7 @@ def make_plan(
         handshakes=_plan_handshakes(tables, https_only, config, inputs, report),
         consumers=access.consumers(),
         credentials=access.credentials(),
+        memberships=access.memberships,
         groups=groups,
         compiles_regexes=len(groups) < LARGE,
         common_tls=plan_common_policy(tables, config.materials.upstream, grpc=False),

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 _OF_CONSUMERS = {
     "consumers": LOOKS_UP_CONSUMERS,
-    "acls": frozenset[str](),
+    "acls": frozenset({"acl"}),
     "mtls_auth_credentials": frozenset({"mtls-auth"}),
     "header_cert_auth_credentials": frozenset({"header-cert-auth"}),
 }
-"""Entities that matter to some plugins alone."""
+"""Kinds of entities, and the plugins to which alone they matter."""
 
 _PROTECTION = "routes are served with less protection than was asked for"
 

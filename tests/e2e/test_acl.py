@@ -1,0 +1,266 @@
+"""Members of which groups may ask (acl), as whom mtls-auth has let them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from support import http2, pki, ports
+from support.gateway import gateway
+from support.upstreams import identity, upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.client import Response
+    from support.engines import Engine
+    from support.gateway import Gateway
+    from support.upstreams import Upstream
+
+SERVER = pki.self_signed("gateway.test")
+CA, OTHER = pki.ca("Clients"), pki.ca("Others")
+CA_ID = "11111111-0000-4000-8000-000000000001"
+NOBODY = "22222222-0000-4000-8000-000000000009"
+MESSAGE = "You cannot consume this service"
+TOLD = ("X-Consumer-Groups", "X-Authenticated-Groups")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    gateway: Gateway
+    peer: Upstream
+
+    def ask(self, host: str, client: pki.Cert | None = None, **options: Any) -> Response:
+        shown = None if client is None else identity(client)
+        headers = {**dict.fromkeys(TOLD, "forged"), **options.pop("headers", {})}
+        return self.gateway.get(host, client=shown, headers=headers, **options)
+
+    def told(self, host: str, client: pki.Cert | None) -> tuple[str | None, str | None]:
+        """Give the groups that the upstream is told of a client that is let in."""
+        answer = self.ask(host, client)
+        assert answer.status == 200, answer.text
+        seen = {name.lower(): value for name, value in self.peer.last["headers"]}
+        return seen.get("x-consumer-groups"), seen.get("x-authenticated-groups")
+
+    def refused(self, host: str, client: pki.Cert | None) -> bool:
+        before = len(self.peer.requests)
+        answer = self.ask(host, client)
+        if answer.status == 200:
+            return False
+        assert (answer.status, answer.json()["message"]) == (403, MESSAGE)
+        assert len(self.peer.requests) == before
+        return True
+
+
+def guarded_by(auth: dict[str, Any] | None, **acl: Any) -> list[dict[str, Any]]:
+    said = {"ca_certificates": [CA_ID], "revocation_check_mode": "SKIP", **(auth or {})}
+    found = [] if auth is None else [{"name": "mtls-auth", "config": said}]
+    return [*found, {"name": "acl", "config": acl}]
+
+
+BY_CN = {"skip_consumer_lookup": True}
+BY_DN = {"skip_consumer_lookup": True, "authenticated_group_by": "DN"}
+OR_NOBODY = {"anonymous": "nobody"}
+
+ROUTES = {
+    "allow.test": guarded_by({}, allow=["staff", "$uri; }"]),
+    "deny.test": guarded_by({}, deny=["staff"]),
+    "hidden.test": guarded_by({}, allow=["staff"], hide_groups_header=True),
+    "letters.test": guarded_by({}, allow=["Staff"]),
+    "guests.test": guarded_by(OR_NOBODY, allow=["guests"]),
+    "no-guests.test": guarded_by(OR_NOBODY, deny=["guests"]),
+    "cn.test": guarded_by(BY_CN, allow=["alice", "a,b+c \\ $uri"]),
+    "not-cn.test": guarded_by(BY_CN, deny=["alice", "a,b+c \\ $uri"]),
+    "always.test": guarded_by(BY_CN, allow=["alice"], always_use_authenticated_groups=True),
+    "dn.test": guarded_by(BY_DN, allow=["CN=alice,O=Example"]),
+    "both.test": guarded_by({**BY_CN, **OR_NOBODY}, allow=["alice", "guests"]),
+    "not-both.test": guarded_by({**BY_CN, **OR_NOBODY}, deny=["bob", "guests"]),
+    "unknown.test": guarded_by(None, allow=["staff"]),
+    "unknown-deny.test": guarded_by(None, deny=["staff"]),
+    "free.test": [],
+}
+
+
+def entities(port: int) -> dict[str, Any]:
+    def member(name: str, *groups: str, **fields: Any) -> dict[str, Any]:
+        return {"username": name, "acls": [{"group": group} for group in groups], **fields}
+
+    return {
+        "_format_version": "3.0",
+        "ca_certificates": [{"id": CA_ID, "cert": CA.cert_pem}],
+        "services": [
+            {"name": "things", "url": f"http://127.0.0.1:{port}",
+             "routes": [{"name": h, "hosts": [h], "plugins": p} for h, p in ROUTES.items()]},
+        ],
+        "routes": [
+            {"name": "alone", "hosts": ["alone.test"], "plugins": [
+                *guarded_by({}, allow=["staff"]),
+                {"name": "request-termination", "config": {"status_code": 200, "body": "in"}}]},
+            {"name": "none", "hosts": ["none.test"], "plugins": guarded_by({}, allow=["staff"])},
+        ],
+        "consumers": [
+            member("alice", "staff", "night, shift"),
+            member("bob", "visitors"),
+            member("carol"),
+            member("dave", "$uri; }"),
+            member("erin", "STAFF"),
+            member("nobody", "guests", id=NOBODY),
+        ],
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def guarded(engine: Engine, folder: Path) -> Iterator[Guarded]:
+    with upstream() as peer, ports.reserve(2) as (plain, secure):
+        files = {
+            "kong.yml": entities(peer.port),
+            "kong.conf": f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl http2\n"
+            "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        # Where Lua tells who asks, acl is refused.
+        options = {"http_port": plain, "https_port": secure, "args": ["--target", "nginx"]}
+        with gateway(engine, folder, files, **options) as running:
+            yield Guarded(running, peer)
+
+
+def cert(*names: tuple[x509.ObjectIdentifier, str]) -> pki.Cert:
+    """Make a client's certificate with a subject of its own."""
+    return pki.with_subject(CA, x509.Name([x509.NameAttribute(*name) for name in names]))
+
+
+def cn(name: str) -> pki.Cert:
+    return cert((NameOID.COMMON_NAME, name))
+
+
+ALICE, BOB, CAROL, DAVE, ERIN = (cn(name) for name in ("alice", "bob", "carol", "dave", "erin"))
+
+
+def test_members_of_a_group_that_may_are_let_in_and_told(guarded: Guarded) -> None:
+    assert guarded.told("allow.test", ALICE) == ("staff, night, shift", None)
+    assert guarded.told("allow.test", DAVE) == ("$uri; }", None)
+
+
+@pytest.mark.parametrize("client", [BOB, CAROL, ERIN], ids=["other", "none", "letter-case"])
+def test_all_others_are_refused(guarded: Guarded, client: pki.Cert) -> None:
+    assert guarded.refused("allow.test", client)
+
+
+def test_members_of_a_group_that_may_not_are_refused(guarded: Guarded) -> None:
+    assert guarded.refused("deny.test", ALICE)
+    assert guarded.told("deny.test", BOB) == ("visitors", None)
+    assert guarded.told("deny.test", CAROL) == (None, None)
+    assert guarded.told("deny.test", ERIN) == ("STAFF", None)
+
+
+def test_letter_case_of_groups_matters(guarded: Guarded) -> None:
+    for client in (ALICE, ERIN):
+        assert guarded.refused("letters.test", client)
+
+
+def test_authentication_comes_first(guarded: Guarded) -> None:
+    strange = pki.leaf(OTHER, cn="alice", client=True)
+    for host in ("allow.test", "deny.test", "cn.test", "not-cn.test"):
+        for client, message in (
+            (None, "No required TLS certificate was sent"),
+            (strange, "TLS certificate failed verification"),
+        ):
+            answer = guarded.ask(host, client)
+            assert (answer.status, answer.json()["message"]) == (401, message)
+        assert guarded.ask(host, tls=False).status == 401
+
+
+def test_groups_may_be_hidden_and_no_client_can_say_them(guarded: Guarded) -> None:
+    assert guarded.told("hidden.test", ALICE) == (None, None)
+    assert guarded.told("free.test", None) == (None, None)
+
+
+def test_anonymous_has_groups_as_well(guarded: Guarded) -> None:
+    for client in (None, cn("unknown")):
+        assert guarded.told("guests.test", client) == ("guests", None)
+        assert guarded.refused("no-guests.test", client)
+    assert guarded.refused("guests.test", ALICE)
+    assert guarded.told("no-guests.test", ALICE) == ("staff, night, shift", None)
+
+
+def test_a_common_name_is_a_group_where_no_consumer_is_looked_for(guarded: Guarded) -> None:
+    odd = "a,b+c \\ $uri"
+    assert guarded.told("cn.test", ALICE) == (None, "alice")
+    assert guarded.ask("cn.test", cn(odd)).status == 200
+    assert guarded.told("always.test", ALICE) == (None, "alice")
+    for name in ("bob", "Alice", "alice2", "xalice", "alice,CN=bob", "a"):
+        assert guarded.refused("cn.test", cn(name)), name
+    for name in ("alice", odd):
+        assert guarded.refused("not-cn.test", cn(name)), name
+    assert guarded.told("not-cn.test", BOB) == (None, "bob")
+
+
+def test_names_elsewhere_in_a_subject_are_no_group(guarded: Guarded) -> None:
+    for client in (
+        cert((NameOID.ORGANIZATION_NAME, "CN=alice"), (NameOID.COMMON_NAME, "bob")),
+        cert((NameOID.COMMON_NAME, "bob"), (NameOID.COMMON_NAME, "alice")),
+        cert((NameOID.COMMON_NAME, "alice"), (NameOID.COMMON_NAME, "bob")),
+        cert((NameOID.ORGANIZATION_NAME, "alice")),
+    ):
+        assert guarded.refused("cn.test", client)
+    # Of several names none is known, so that nobody gets around what is denied.
+    for names in (["bob", "alice"], ["alice", "bob"], []):
+        client = cert((NameOID.ORGANIZATION_NAME, "x"), *((NameOID.COMMON_NAME, n) for n in names))
+        assert guarded.refused("not-cn.test", client)
+
+
+def test_a_subject_is_a_group(guarded: Guarded) -> None:
+    def example(organization: str) -> pki.Cert:
+        return cert((NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, "alice"))
+
+    assert guarded.told("dn.test", example("Example")) == (None, "CN=alice,O=Example")
+    for client in (example("example"), example("Example2"), example("x,O=Example"), ALICE):
+        assert guarded.refused("dn.test", client)
+
+
+def test_a_name_or_the_groups_of_anonymous(guarded: Guarded) -> None:
+    assert guarded.told("both.test", ALICE) == (None, "alice")
+    assert guarded.told("both.test", None) == ("guests", None)
+    assert guarded.refused("both.test", BOB)
+    assert guarded.told("not-both.test", ALICE) == (None, "alice")
+    for client in (None, BOB):
+        assert guarded.refused("not-both.test", client)
+
+
+@pytest.mark.parametrize("host", ["unknown.test", "unknown-deny.test"])
+def test_where_nothing_tells_who_asks_nobody_is_let_in(guarded: Guarded, host: str) -> None:
+    before = len(guarded.peer.requests)
+    for client in (None, ALICE):
+        answer = guarded.ask(host, client)
+        assert (answer.status, answer.json()["message"]) == (401, "Unauthorized")
+    assert guarded.ask(host, tls=False).status == 401
+    assert len(guarded.peer.requests) == before
+    assert "groups-without-authentication" in guarded.gateway.compiled.stderr
+
+
+def test_routes_without_a_service_ask_too(guarded: Guarded) -> None:
+    assert guarded.ask("alone.test", ALICE).text == "in"
+    assert guarded.ask("none.test", ALICE).status == 503
+    for host in ("alone.test", "none.test"):
+        assert guarded.ask(host, BOB).status == 403
+        assert guarded.ask(host).status == 401
+
+
+def test_the_refusal_is_in_the_format_that_is_accepted(guarded: Guarded) -> None:
+    answer = guarded.ask("allow.test", BOB, headers={"Accept": "application/xml"})
+    assert f"<message>{MESSAGE}</message>" in answer.text
+    assert answer.header("content-type") == "application/xml; charset=utf-8"
+
+
+def test_over_http2(guarded: Guarded) -> None:
+    for client, status in ((ALICE, 200), (BOB, 403)):
+        answer = http2.request(
+            guarded.gateway.https_port, "allow.test", "/", method="GET", body=None,
+            client=identity(client),
+        )  # fmt: skip
+        assert answer.status == status
