@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
-from compiler.catalog.plugins import is_compiled
-from compiler.validate.plugins import scope_of
+from compiler.validate.plugins import compiled_plugins, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,18 +37,16 @@ _TAKEN = re.compile(
 
 def check_certificate_headers(config: Config, target: str, report: Report) -> None:
     """Report names that cannot be, or already mean something else."""
-    for plugin in config.entities.plugins.values():
-        compiled = plugin.enabled and is_compiled(plugin, target)
-        if compiled and plugin.name == "tls-metadata-headers":
-            for field, reason in _problems(plugin):
-                report.add(
-                    rules.CERTIFICATE_HEADER_TAKEN,
-                    plugin.source.place("config"),
-                    entity=plugin.ref,
-                    scope=scope_of(plugin, config),
-                    field=field,
-                    reason=reason,
-                )
+    for plugin in compiled_plugins(config, target, "tls-metadata-headers"):
+        for field, reason in _problems(plugin):
+            report.add(
+                rules.CERTIFICATE_HEADER_TAKEN,
+                plugin.source.place("config"),
+                entity=plugin.ref,
+                scope=scope_of(plugin, config),
+                field=field,
+                reason=reason,
+            )
 
 
 def _problems(plugin: Plugin) -> Iterator[tuple[str, str]]:

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
-from compiler.catalog.plugins import LOOKS_UP_CONSUMERS, is_compiled
+from compiler.catalog.plugins import LOOKS_UP_CONSUMERS
 from compiler.model.place import place_of
 from compiler.validate.client_headers import check_header
-from compiler.validate.plugins import scope_of
+from compiler.validate.plugins import compiled_plugins, scope_of
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
@@ -39,7 +39,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 def check_clients(config: Config, target: str, report: Report) -> None:
     """Report what cannot be compiled of the plugins that ask for certificates."""
-    plugins = [p for p in config.entities.plugins.values() if p.enabled and is_compiled(p, target)]
+    plugins = compiled_plugins(config, target, *REQUESTING, "header-cert-auth")
     if any(plugin.name in LOOKS_UP_CONSUMERS for plugin in plugins):
         _check_consumers(config, report)
     for plugin in plugins:

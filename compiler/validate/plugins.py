@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules
 from compiler.catalog import plan_rules as rules
+from compiler.catalog.plugin_schemas import PLUGIN_SCHEMAS
 from compiler.catalog.plugins import HARMLESS, LOOKS_UP_CONSUMERS, is_compiled
 from compiler.model.diagnostic import Severity
 
@@ -27,6 +28,25 @@ _OF_CONSUMERS = {
 """Kinds of entities, and the plugins to which alone they matter."""
 
 _PROTECTION = "routes are served with less protection than was asked for"
+
+
+def compiled_plugins(config: Config, target: str, *names: str) -> list[Plugin]:
+    """Return the plugins of those *names* that are compiled for *target*.
+
+    Those of which something that they cannot do without was reported already are left out.
+    """
+    return [
+        plugin
+        for plugin in config.entities.plugins.values()
+        if plugin.name in names
+        and plugin.enabled
+        and is_compiled(plugin, target)
+        and all(
+            plugin.config[field] is not None
+            for field, told in PLUGIN_SCHEMAS[plugin.name].items()
+            if told.required and field in plugin.config
+        )
+    ]
 
 
 def check_plugins(
