@@ -18,7 +18,7 @@ from generate import make, pem
 from load import CONNECTIONS, ROUNDS, Load, Ratio, Round, compare, need_wrk, ratio
 from measure import CannotRunError, Command, run
 from routes import CERTIFIED, SENT, Request
-from servers import free_ports, serving
+from servers import free_ports, serving, upstream
 
 from compiler.cli.engine import find_lua_module, find_nginx
 from compiler.cli.failures import UsageError
@@ -67,17 +67,6 @@ FRONT_SERVER = """\
             proxy_ssl_certificate_key {folder}/client.key;
         }}
     }}
-"""
-UPSTREAM = """\
-worker_processes 1;
-pid upstream.pid;
-error_log stderr;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    server {{ listen 127.0.0.1:{port}; location / {{ return 200 $request_uri; }} }}
-}}
 """
 
 
@@ -141,11 +130,7 @@ class Clients:
 
     @cached_property
     def _upstream(self) -> int:
-        site, port = self._folder / "upstream", free_ports(1)[0]
-        site.mkdir()
-        (site / "nginx.conf").write_text(UPSTREAM.format(port=port))
-        self._start(self._nginx, site, site, port)
-        return port
+        return upstream(self._nginx, self._folder / "upstream", self._stack)
 
     def _serve(self, plugin: str, target: str, binary: str) -> _Gateway:
         """Compile and start a gateway of which one host is guarded."""
