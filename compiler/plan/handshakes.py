@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
 from compiler.model.access import Handshake, Trust
+from compiler.model.diagnostic import Related
 from compiler.model.values import value
 from compiler.model.x509 import Bundle
 from compiler.plan.hosts import EVERY_HOST
@@ -194,7 +195,8 @@ class _Planner:
             rules.TRUST_DIFFERS,
             other.route.source.place(),
             entity=other.route.ref,
-            name=name or "clients of no other name",
+            related=(Related(f"route {one.route.label}", one.route.source.place("name")),),
+            name=f"clients of {name}" if name else "clients whose name has no routes of its own",
             one=one.route.label,
             other=other.route.label,
         )

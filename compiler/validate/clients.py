@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
 from compiler.catalog.plugins import LOOKS_UP_CONSUMERS
+from compiler.model.diagnostic import Related
 from compiler.model.place import place_of
 from compiler.validate.client_headers import check_header
 from compiler.validate.plugins import compiled_plugins, scope_of
@@ -78,8 +79,10 @@ def _check_listeners(plugin: Plugin, config: Config, report: Report) -> None:
                     rules.REQUEST_INJECTED,
                     place_of(directive.origin),
                     entity=plugin.ref,
+                    related=(Related("the plugin", plugin.source.place("name")),),
                     setting=f"nginx_{block}_{name}",
                     plugin=plugin.name,
+                    scope=scope_of(plugin, config),
                 )
     listeners = config.settings.listeners.get("proxy", ())
     if listeners and not any(listener.ssl for listener in listeners):
@@ -130,6 +133,7 @@ class _Checker:
                 entity=self._plugin.ref,
                 scope=self._scope,
                 subject=ca.subject,
+                issuer=ca.issuer,
             )
 
     def _trusted(self) -> list[X509]:
@@ -143,13 +147,16 @@ class _Checker:
         if said["skip_consumer_lookup"] or len(set(said["ca_certificates"])) == 1:
             return
         for credential in self._config.entities.mtls_auth_credentials.values():
-            if credential.ca_certificate in said["ca_certificates"]:
+            authority = self._config.materials.cas.get(credential.ca_certificate or "")
+            if authority is not None and credential.ca_certificate in said["ca_certificates"]:
                 self._report.add(
                     rules.CREDENTIAL_AUTHORITY,
                     credential.source.place("ca_certificate"),
                     entity=credential.ref,
+                    related=(Related("the plugin's authorities", self._place("ca_certificates")),),
                     scope=self._scope,
                     name=credential.subject_name,
+                    authority=authority.subject,
                 )
 
     def _check_revocation(self) -> None:
