@@ -53,35 +53,35 @@ LIST_INVALID = Rule(
     code="K532",
     name="revocation-list-invalid",
     severity=Severity.ERROR,
-    message="--crl {file} {problem}",
+    message="{file} {problem}",
     hint="give certificate revocation lists in PEM (BEGIN X509 CRL), or one in DER",
 )
 LIST_LIMITED = Rule(
     code="K533",
     name="revocation-list-not-compiled",
     severity=Severity.ERROR,
-    message="--crl {file}: the list of {issuer} is not compiled: it {limit}",
+    message="the revocation list of {issuer} is not compiled: it {limit}",
     hint="give the authority's full list",
 )
 LIST_OF_NOBODY = Rule(
     code="K534",
     name="revocation-list-of-nobody",
     severity=Severity.WARNING,
-    message="--crl {file}: the list of {issuer} is not used: {reason}",
+    message="the revocation list of {issuer} is not used: {reason}",
     hint="add the authority to ca_certificates, or leave the list out",
 )
 LIST_SUPERSEDED = Rule(
     code="K535",
     name="revocation-list-superseded",
     severity=Severity.WARNING,
-    message="--crl {file}: the list of {issuer} is not used: that of {other} is newer",
+    message="the revocation list of {issuer} is not used: that in {other} is newer",
     hint="give the newest list alone",
 )
 LIST_OUT_OF_DATE = Rule(
     code="K536",
     name="revocation-list-out-of-date",
     severity=Severity.WARNING,
-    message="--crl {file}: the list of {issuer} {what} {date}; {effect}",
+    message="the revocation list of {issuer} {what} {date}; {effect}",
     hint="give a list that holds now, and compile again before it ends",
 )
 

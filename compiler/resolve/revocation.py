@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 _BEGIN = b"-----BEGIN X509 CRL-----"
 _BLOCK = re.compile(_BEGIN + rb".+?-----END X509 CRL-----", re.DOTALL)
 
+_BROKEN = (
+    ValueError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for what it cannot read."""
+
 _UNDERSTOOD = (x509.AuthorityKeyIdentifier, x509.CRLNumber, x509.IssuingDistributionPoint)
 
 
@@ -61,7 +69,6 @@ def _read(source: SourceText, report: Report) -> list[RevocationList]:
             report.add(
                 rules.LIST_LIMITED,
                 Place(source.name),
-                file=source.name,
                 issuer=read.issuer,
                 limit=limit,
             )
@@ -78,18 +85,18 @@ def _parse(source: SourceText) -> Iterator[RevocationList]:
     if not blocks:
         try:
             yield _loaded(source, x509.load_der_x509_crl(data))
-        except ValueError as error:
+        except _BROKEN as error:
             raise _ListError("holds no revocation list") from error
     for number, block in enumerate(blocks, 1):
         try:
             yield _loaded(source, x509.load_pem_x509_crl(block))
-        except ValueError as error:
+        except _BROKEN as error:
             which = "a revocation list" if len(blocks) == 1 else f"as number {number} a list"
             raise _ListError(f"holds {which} that is broken") from error
 
 
 def _loaded(source: SourceText, loaded: x509.CertificateRevocationList) -> RevocationList:
-    """Return a list whose fields can all be read. Raises ValueError."""
+    """Return a list whose fields can all be read. Raises one of _BROKEN."""
     with tolerant():
         read = RevocationList(source=source.name, loaded=loaded)
         # These are parsed when they are first asked for.
@@ -122,7 +129,6 @@ def _authorities(read: RevocationList, cas: Mapping[str, X509], report: Report) 
         report.add(
             rules.LIST_OF_NOBODY,
             Place(read.source),
-            file=read.source,
             issuer=read.issuer,
             reason="the ca_certificate of that name did not sign it, or may not sign lists"
             if named
@@ -138,7 +144,6 @@ def _report_older(one: RevocationList, other: RevocationList, report: Report) ->
     report.add(
         rules.LIST_SUPERSEDED,
         Place(older.source),
-        file=older.source,
         issuer=older.issuer,
         other=newer.source,
     )

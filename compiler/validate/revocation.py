@@ -94,7 +94,6 @@ def _check_dates(
             rules.LIST_OUT_OF_DATE,
             Place(found.source),
             severity=Severity.ERROR if "STRICT" in modes else None,
-            file=found.source,
             issuer=found.issuer,
             what="ended on" if ended else "begins on",
             date=f"{found.ends if ended else found.begins:%Y-%m-%d}",
