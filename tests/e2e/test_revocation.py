@@ -285,6 +285,18 @@ def test_openresty_tells_apart_what_nginx_cannot(engine: Engine, folder: Path) -
             assert running.get("header.test", headers=told).status == status
 
 
+def test_a_revoked_intermediate(engine: Engine, folder: Path) -> None:
+    lists = revocations(OTHER, BELOW) + revocations(BELOW)
+    modes = {"strict.test": "STRICT", "tolerant.test": "IGNORE_CA_ERROR", "skip.test": "SKIP"}
+    routes = [route(host, plugin(mode, OTHER, BELOW)) for host, mode in modes.items()]
+    with upstream() as peer:
+        given = {**files(peer.port, routes), "both.pem": lists}
+        with gateway(engine, folder, given, args=crls("both.pem"), out="between") as running:
+            it = Guarded(running)
+            assert {host for host in modes if it.refuses(host, CHAINED)} == {
+                "strict.test", "tolerant.test"}  # fmt: skip
+
+
 def test_a_list_in_der(engine: Engine, folder: Path) -> None:
     der = x509.load_pem_x509_crl(LISTS["one.crl"].encode()).public_bytes(Encoding.DER)
     with upstream() as peer:
