@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
+from compiler.model.revocation import NO_LISTS, RevocationLists
 from compiler.model.values import value
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ Revocation = Literal["SKIP", "IGNORE_CA_ERROR", "STRICT"]
 class Trust:
     """Whose certificates are believed: those of `authorities` (ids of entities, sorted).
 
-    With `partial_chains` an authority that others certify is an end of the chain, too.
+    With `partial_chains` an authority that others certify is an end of the chain, too. `lists`
+    tell who was revoked; where it does not matter (SKIP) there are none.
     """
 
     authorities: tuple[str, ...]
     bundle: Bundle
     partial_chains: bool = False
     revocation: Revocation = "IGNORE_CA_ERROR"
+    lists: RevocationLists = NO_LISTS
 
 
 @value(kw_only=True)
