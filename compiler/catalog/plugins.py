@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
 
 COMPILED = frozenset(
-    {"acl", "ip-restriction", "mtls-auth", "request-termination", "tls-handshake-modifier"}
+    {"acl", "cors", "ip-restriction", "mtls-auth", "request-termination", "tls-handshake-modifier"}
 )
 """The plugins that are compiled, unless some consumers alone are asked for them."""
 

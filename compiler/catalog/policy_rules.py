@@ -65,6 +65,13 @@ AFTER_LUA = Rule(
     ),
     hint="compile for --target nginx, or keep the route on Kong",
 )
+CORS_VALUE = Rule(
+    code="K527",
+    name="cors-value-not-compiled",
+    severity=Severity.ERROR,
+    message="plugin cors: config.{field} has {value}, which {reason}",
+    hint="write the value without that, or keep the route on Kong",
+)
 
 RULES = (
     STATUS,
@@ -74,4 +81,5 @@ RULES = (
     GROUPS_OF_NOBODY,
     GROUPS_BY_SUBJECT,
     AFTER_LUA,
+    CORS_VALUE,
 )

@@ -9,6 +9,7 @@ from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
 from compiler.lower.clients import lua_access, remembered_client
 from compiler.lower.dispatch import route_source
+from compiler.lower.origins import remembered_rules
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.policies import ended, policy_ifs
 from compiler.lower.termination import termination_type
@@ -61,6 +62,7 @@ def lower_location(
         path=path,
         remembered=(
             *_debug(answer, plan),
+            *remembered_rules(answer),
             # Also where nothing is passed on: nginx wants what headers name to be set somewhere.
             *(_remembered(answer) if isinstance(answer, Proxied) else ()),
             *remembered_client(answer, plan),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.addresses import address_maps, address_refusals
 from compiler.lower.clients import client_refusals
 from compiler.lower.groups import all_refused, group_maps, group_refusals
+from compiler.lower.origins import cross_origin_texts, preflights
 from compiler.lower.termination import terminated, termination_ifs, termination_maps
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def policy_maps(plan: Plan) -> tuple[Map, ...]:
 def policy_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
     """Return what ends some of the requests to a route."""
     return (
+        *preflights(answer),
         *client_refusals(answer, plan),
         *address_refusals(answer, plan),
         *group_refusals(answer, plan),
@@ -44,6 +46,7 @@ def policy_texts(plan: Plan) -> Iterator[str]:
         if access.termination is not None:
             yield access.termination.body or ""
             yield access.termination.words or ""
+    yield from cross_origin_texts(plan)
     for consumer in plan.consumers:
         yield from (consumer.username or "", consumer.custom_id or "")
         yield from plan.memberships.get(consumer.id, ())
