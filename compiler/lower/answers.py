@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.balancing import COOKIE, uses_cookie
 from compiler.lower.maps import expression_map as _map
+from compiler.lower.origins import cross_origin_headers, cross_origin_maps, replaced_headers
 from compiler.model.nginx import Map, Section, Simple
 from compiler.model.plan import NoService, Proxied
 from compiler.model.words import Expression, Literal
@@ -61,6 +62,7 @@ def _headers(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "X-Kong-Request-Id", "$request_id"
     if uses_cookie(plan):
         yield "Set-Cookie", COOKIE
+    yield from cross_origin_headers(plan)
     for name in _debug_names(plan):
         yield f"Kong-{name.replace('_', '-').title()}", f"$debug_{name}"
 
@@ -74,7 +76,8 @@ def hidden_headers(plan: Plan) -> tuple[str, ...]:
         "X-Kong-Upstream-Latency": headers.upstream_latency,
         "X-Kong-Request-Id": headers.request_id_to_client,
     }
-    return ("Upgrade", "Trailer", *(name for name, replaced in names.items() if replaced))
+    own = (name for name, replaced in names.items() if replaced)
+    return ("Upgrade", "Trailer", *own, *replaced_headers(plan))
 
 
 def answer_maps(plan: Plan) -> tuple[Map, ...]:
@@ -93,6 +96,7 @@ def answer_maps(plan: Plan) -> tuple[Map, ...]:
         *(_upstream_latency() if headers.upstream_latency else ()),
         *(_response_latency() if headers.response_latency else ()),
         *(_debug(name) for name in _debug_names(plan)),
+        *cross_origin_maps(plan),
     )
 
 

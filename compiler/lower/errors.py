@@ -13,6 +13,7 @@ from compiler.lower.clients import MISSING, UNVERIFIED
 from compiler.lower.error_texts import CONTENT_TYPES, error_text
 from compiler.lower.formats import format_maps
 from compiler.lower.keys import ERRORS
+from compiler.lower.origins import PREFLIGHT, answers_preflights
 from compiler.lower.refusals import MESSAGE, REFUSED, refusal_codes
 from compiler.model.grpc_status import grpc_status
 from compiler.model.nginx import Location, Map, Section, Simple
@@ -106,9 +107,16 @@ def error_pages(plan: Plan) -> tuple[Section, ...]:
                     for code, told, word in special
                 ),
                 Simple("error_page", (*_REDIRECTS, Literal(f"{ERRORS}none"))),
+                *_preflight_page(plan),
             ),
         ),
     )
+
+
+def _preflight_page(plan: Plan) -> tuple[Simple, ...]:
+    if not answers_preflights(plan):
+        return ()
+    return (Simple("error_page", (PREFLIGHT, Literal("=200"), Literal(f"{ERRORS}none"))),)
 
 
 def error_locations(plan: Plan) -> tuple[Location, ...]:

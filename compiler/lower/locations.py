@@ -10,6 +10,7 @@ from compiler.lower.balancing import captured
 from compiler.lower.certificate_headers import remembered_certificate
 from compiler.lower.clients import GRANTED, lua_access, remembered_client, remembered_groups
 from compiler.lower.dispatch import route_source
+from compiler.lower.origins import remembered_rules
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.policies import ended, gate_ifs, later_ifs
 from compiler.lower.termination import termination_type
@@ -68,6 +69,7 @@ def lower_location(
         path=path,
         remembered=(
             *_debug(answer, plan),
+            *remembered_rules(answer),
             # Also where nothing is passed on: nginx wants what headers name to be set somewhere.
             *(_remembered(answer) if isinstance(answer, Proxied) else ()),
             *(remembered_groups(answer) if let_in else remembered_client(answer, plan)),
@@ -98,6 +100,7 @@ def lower_gate(
         path=path,
         remembered=(
             *_debug(answer, plan),
+            *remembered_rules(answer),
             *remembered_client(answer, plan),
             Simple("set", (Expression(GRANTED), expression(behind))),
         ),
