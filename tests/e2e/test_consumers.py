@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from support.upstreams import Upstream
 
 SERVER = pki.self_signed("gateway.test")
-CA = pki.ca("Clients")
-CA_ID = "11111111-0000-4000-8000-000000000001"
-ALICE, BOB, CAROL, NOBODY, ODD, SPACED = (
-    f"22222222-0000-4000-8000-00000000000{digit}" for digit in range(1, 7)
+CA, OTHER = pki.ca("Clients"), pki.ca("Others")
+CA_ID, OTHER_ID = (f"11111111-0000-4000-8000-00000000000{digit}" for digit in (1, 2))
+ALICE, BOB, CAROL, NOBODY, ODD, SPACED, TIED = (
+    f"22222222-0000-4000-8000-00000000000{digit}" for digit in range(1, 8)
 )
 CREDENTIAL = "33333333-0000-4000-8000-000000000001"
 
@@ -77,7 +77,8 @@ def entities(port: int) -> dict[str, Any]:
     }
     return {
         "_format_version": "3.0",
-        "ca_certificates": [{"id": CA_ID, "cert": CA.cert_pem}],
+        "ca_certificates": [{"id": CA_ID, "cert": CA.cert_pem},
+                            {"id": OTHER_ID, "cert": OTHER.cert_pem}],
         "services": [{
             "name": "things", "url": f"http://127.0.0.1:{port}",
             "routes": [{"name": host, "hosts": [host], "plugins": p}
@@ -91,6 +92,9 @@ def entities(port: int) -> dict[str, Any]:
             {"id": NOBODY, "username": "nobody"},
             {"id": ODD, "username": ODD_NAME},
             {"id": SPACED, "username": "alice smith"},
+            {"id": TIED, "username": "tied", "mtls_auth_credentials": [
+                {"subject_name": "trusted.example", "ca_certificate": CA_ID},
+                {"subject_name": "other.example", "ca_certificate": OTHER_ID}]},
         ],
     }  # fmt: skip
 
@@ -145,6 +149,11 @@ def test_a_credential_names_a_consumer(guarded: Guarded) -> None:
     for host in ("names.test", "credentials.test"):
         assert guarded.told(host, cn("bob.example")) == known
     assert guarded.ask("credentials.test", cn("alice")).status == 401
+
+
+def test_a_credential_counts_for_its_own_authority_alone(guarded: Guarded) -> None:
+    assert guarded.told("credentials.test", cn("trusted.example"))["X-Consumer-ID"] == TIED
+    assert guarded.ask("credentials.test", cn("other.example")).status == 401
 
 
 FORGED = {
