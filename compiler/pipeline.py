@@ -25,6 +25,7 @@ from compiler.validate.clients import check_clients
 from compiler.validate.directives import check_directives
 from compiler.validate.plugins import check_plugins, check_uncompiled
 from compiler.validate.policies import check_policies
+from compiler.validate.revocation import check_revocation
 from compiler.validate.routes import check_routes
 from compiler.validate.stream import check_streams
 from compiler.validate.tls_policy import check_tls_policy
@@ -113,6 +114,7 @@ def plan_config(
     check_plugins(config, target=inputs.target, allowed=inputs.allow_uncompiled, report=report)
     check_uncompiled(config, target=inputs.target, report=report)
     check_clients(config, inputs.target, report)
+    check_revocation(config, inputs.target, now=inputs.now, report=report)
     check_certificate_headers(config, inputs.target, report)
     check_policies(config, inputs.target, report)
     check_routes(config, report)
@@ -152,6 +154,7 @@ def _resolve(inputs: Inputs, report: Report, step: Step, aside: Aside | None = N
         entities,
         files=inputs.files,
         system_ca=inputs.system_ca,
+        lists=inputs.crls,
         matches=None if ahead is None else ahead.matches(documents),
         report=report,
     )

@@ -7,8 +7,8 @@ TRUST_DIFFERS = Rule(
     name="client-trust-not-compiled",
     severity=Severity.ERROR,
     message=(
-        "routes {one} and {other} may both be asked for by {name}, and trust certificates of "
-        "different authorities; nginx verifies a client once, before it knows the route"
+        "routes {one} and {other} may both be asked for by {name}, and {difference}; nginx "
+        "verifies a client once, before it knows the route"
     ),
     hint=(
         "give the routes hosts (or snis) of their own, let both plugins trust the same "
@@ -64,26 +64,6 @@ CHAIN_WITHOUT_ROOT = Rule(
         "add {issuer}, if everybody whom it certifies may come in; else set allow_partial_chain, "
         "which takes --target openresty"
     ),
-)
-REVOCATION_UNCHECKED = Rule(
-    code="K505",
-    name="client-revocation-not-compiled",
-    severity=Severity.WARNING,
-    message=(
-        "plugin {plugin} ({scope}): revocation_check_mode {mode} is not compiled: nginx does not "
-        "ask who revoked a certificate"
-    ),
-    hint="set revocation_check_mode to SKIP to say that this is known",
-)
-REVOCATION_STRICT = Rule(
-    code="K506",
-    name="client-strict-revocation-not-compiled",
-    severity=Severity.ERROR,
-    message=(
-        "plugin {plugin} ({scope}): revocation_check_mode STRICT is not compiled: revoked "
-        "certificates would be let in"
-    ),
-    hint="keep these routes on Kong, or accept that and set SKIP",
 )
 CREDENTIAL_AUTHORITY = Rule(
     code="K507",
@@ -224,8 +204,6 @@ RULES = (
     SAN_HEADER,
     PARTIAL_CHAIN,
     CHAIN_WITHOUT_ROOT,
-    REVOCATION_UNCHECKED,
-    REVOCATION_STRICT,
     CREDENTIAL_AUTHORITY,
     REQUEST_INJECTED,
     NO_TLS_LISTENER,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 COMPILED = frozenset(
     {
         "acl",
+        "cors",
         "ip-restriction",
         "mtls-auth",
         "request-termination",

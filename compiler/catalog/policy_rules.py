@@ -55,6 +55,14 @@ GROUPS_BY_SUBJECT = Rule(
     ),
     hint="name those that may in allow, as RFC 2253 writes them, or group clients by CN",
 )
+CORS_VALUE = Rule(
+    code="K527",
+    name="cors-value-not-compiled",
+    severity=Severity.ERROR,
+    message="plugin cors: config.{field} has {value}, which {reason}",
+    hint="write the value without that, or keep the route on Kong",
+)
+
 RULES = (
     STATUS,
     STREAM_ADDRESSES,
@@ -62,4 +70,5 @@ RULES = (
     CONSUMER_GROUPS,
     GROUPS_OF_NOBODY,
     GROUPS_BY_SUBJECT,
+    CORS_VALUE,
 )

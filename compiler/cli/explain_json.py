@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from compiler.cli.explain_policies import policies_json
+from compiler.model.access import OPEN
+
 if TYPE_CHECKING:
     from compiler.explain.request import RequestAnswer
     from compiler.explain.service import ServiceAnswer
@@ -72,7 +75,7 @@ def request_json(answer: RequestAnswer | None) -> dict[str, Any]:
     """Return how a request is answered, likewise."""
     if answer is None:
         nothing = ("status", "route", "service", "matched_path", "upstream", "client_auth")
-        return {**dict.fromkeys(nothing), "candidates": []}
+        return {**dict.fromkeys(nothing), **policies_json(OPEN), "candidates": []}
     upstream, matched = answer.upstream, answer.matched
     return {
         "status": answer.status,
@@ -85,6 +88,7 @@ def request_json(answer: RequestAnswer | None) -> dict[str, Any]:
         "upstream": None if upstream is None else {**_upstream(upstream), "uri": answer.uri},
         "because": {} if upstream is None else _because(upstream),
         "client_auth": _client_auth(answer),
+        **policies_json(answer.access),
         "candidates": [
             {
                 "route": tried.route.label,

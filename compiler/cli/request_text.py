@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.cli.explain_policies import policy_lines
 from compiler.cli.explain_text import peer_lines, tls_lines, written_at
 from compiler.router.upstream import stripped_prefix
 
@@ -24,7 +25,7 @@ def request_lines(answer: RequestAnswer) -> list[str]:
         lines.append(f"  path, as routes compare it: {answer.path}")
     if answer.route is not None:
         lines.append(f"  route: {answer.route.label} ({written_at(answer.route.source, 'name')})")
-    lines += _clients(answer)
+    lines += [*_clients(answer), *policy_lines(answer.access)]
     if answer.service is not None:
         place = written_at(answer.service.source, "name")
         lines.append(f"  service: {answer.service.label} ({place})")
@@ -55,7 +56,7 @@ def _clients(answer: RequestAnswer) -> list[str]:
 def _headline(answer: RequestAnswer) -> str:
     request = answer.request
     what = f"{request.method} {request.scheme}://{request.host or ''}{request.target}"
-    if answer.status == SENT:
+    if answer.upstream is not None and answer.status == SENT:
         return f"{what} {answer.reason}"
     return f"{what} is answered with {answer.status}: {answer.reason}"
 

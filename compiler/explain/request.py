@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from compiler.explain.client import client_refusal
 from compiler.explain.nginx_path import PathRefusedError, is_passed_on_as_sent
+from compiler.explain.policies import decided
 from compiler.explain.service import explain_service, of_request
 from compiler.explain.tried import routes_tried
 from compiler.explain.trust import forwarded
@@ -109,9 +109,9 @@ def explain_request(
             location=told.location,
             service=service,
         )
-    kept_out = client_refusal(request, route, answer.access)
-    if kept_out is not None:
-        return replace(answer, status=kept_out[0], reason=kept_out[1], service=service)
+    verdict = decided(request, route, answer.access, config)
+    if verdict is not None:
+        return replace(answer, status=verdict[0], reason=verdict[1], service=service)
     return _sent(answer, winner, as_sent=as_sent, config=config, inputs=inputs, report=report)
 
 

@@ -13,7 +13,7 @@ from compiler.lower.certificates import SESSIONS, Sessions
 from compiler.lower.consumers import SUBJECT, ClientVariables, consumer_maps, name_maps
 from compiler.lower.groups import AUTHENTICATED_GROUPS, CONSUMER_GROUPS, group_told
 from compiler.lower.maps import expression_map as _map
-from compiler.model.layout import bundle_file
+from compiler.model.layout import bundle_file, lists_file
 from compiler.model.nginx import If, Section, Simple
 from compiler.model.words import Code, Expression, Literal
 
@@ -78,6 +78,8 @@ def handshake_directives(handshake: Handshake) -> tuple[Simple, ...]:
         name = "ssl_client_certificate" if handshake.sends_names else "ssl_trusted_certificate"
         found.append(Simple(name, (Literal(bundle_file(handshake.trust.bundle)),)))
         found.append(Simple("ssl_verify_depth", (_LONGEST_CHAIN,)))
+        if handshake.trust.lists:
+            found.append(Simple("ssl_crl", (Literal(lists_file(handshake.trust.lists)),)))
     return tuple(found)
 
 
@@ -93,6 +95,9 @@ def sessions_of(handshake: Handshake | None, plan: Plan) -> Sessions:
     if len(plan.handshakes) < 2:
         if handshake is None or handshake.trust is None:
             return SESSIONS
+        if handshake.trust.lists:
+            # Nobody looks at lists when a session is taken up, nor at whether they still hold.
+            return Sessions(None, tickets=False)
         # A reload keeps a memory of the same name, and with it who was believed before.
         return Sessions(f"SSL_{handshake.trust.bundle.name[:8]}")
     return Sessions(None, tickets=plan.features.sessions_know_their_server and not asks)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from compiler.lower.answers import GRPC_MESSAGE, GRPC_STATUS
 from compiler.lower.clients import MISSING, UNVERIFIED
 from compiler.lower.error_texts import CONTENT_TYPES, error_text
 from compiler.lower.formats import format_maps
 from compiler.lower.keys import ERRORS
+from compiler.lower.origins import PREFLIGHT, answers_preflights
 from compiler.lower.refusals import MESSAGE, REFUSED, refusal_codes
 from compiler.model.grpc_status import grpc_status
 from compiler.model.nginx import Location, Map, Section, Simple
@@ -82,6 +84,10 @@ _GRPC_STATUSES = (
 _GRPC_NAMES = (("404", "NotFound"), ("503", "Unavailable"), ("415", "InvalidArgument"),
                ("~^426", "InvalidArgument"))  # fmt: skip
 """What a router's own answer is called; all others are told by their message."""
+_GRPC_HEADERS = (
+    Simple("set", (Expression(GRPC_STATUS), Expression("$grpc_error"))),
+    Simple("set", (Expression(GRPC_MESSAGE), Expression("$grpc_error_name"))),
+)
 
 
 def error_pages(plan: Plan) -> tuple[Section, ...]:
@@ -106,9 +112,16 @@ def error_pages(plan: Plan) -> tuple[Section, ...]:
                     for code, told, word in special
                 ),
                 Simple("error_page", (*_REDIRECTS, Literal(f"{ERRORS}none"))),
+                *_preflight_page(plan),
             ),
         ),
     )
+
+
+def _preflight_page(plan: Plan) -> tuple[Simple, ...]:
+    if not answers_preflights(plan):
+        return ()
+    return (Simple("error_page", (PREFLIGHT, Literal("=200"), Literal(f"{ERRORS}none"))),)
 
 
 def error_locations(plan: Plan) -> tuple[Location, ...]:
@@ -121,6 +134,7 @@ def error_locations(plan: Plan) -> tuple[Location, ...]:
         Location(
             comment=f"an answer of the gateway itself: {name}",
             path=Literal(f"{ERRORS}{name}"),
+            remembered=_GRPC_HEADERS if name == "grpc" else (),
             directives=(
                 Simple("default_type", (Literal(content_type),)),
                 Simple("return", (200, body)),
@@ -149,7 +163,7 @@ def error_maps(plan: Plan) -> tuple[Map, ...]:
 
 
 def _grpc_maps(plan: Plan) -> tuple[Map, ...]:
-    """Return what headers tell a client of gRPC, and no other."""
+    """Return what headers tell a client of gRPC."""
     statuses = {f"{status}?{REFUSED}": str(grpc_status(status)) for status in plan.refusals}
     return (
         _map(
@@ -170,18 +184,6 @@ def _grpc_maps(plan: Plan) -> tuple[Map, ...]:
             ),
         ),
         *(_headers_of_refusals() if plan.refusals else ()),
-        _for_grpc("$grpc_status", "$grpc_error"),
-        _for_grpc("$grpc_message", "$grpc_error_name"),
-    )
-
-
-def _for_grpc(variable: str, value: str) -> Map:
-    return Map(
-        why="where it is told to a client of gRPC",
-        source=Expression("$uri"),
-        variable=variable,
-        default=None,
-        entries=((Literal(f"{ERRORS}grpc"), Expression(value)),),
     )
 
 

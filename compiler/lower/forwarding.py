@@ -9,6 +9,7 @@ from compiler.lower.clients import client_headers
 from compiler.lower.keys import connection_port
 from compiler.lower.maps import expression_map as _map
 from compiler.lower.paths import PATH_SENT
+from compiler.lower.urls import STRIPPED_PREFIX
 from compiler.model.nginx import Map
 from compiler.model.plan import Proxied
 from compiler.model.words import Expression, Literal
@@ -114,10 +115,10 @@ def _prefix(plan: Plan) -> Iterator[Map]:
     if _own(plan)["prefix"]:
         yield _map(
             "what is taken off the path; the root alone is nothing",
-            "$stripped_prefix",
+            STRIPPED_PREFIX,
             "$prefix_taken",
             {"/": ""},
-            default="$stripped_prefix",
+            default=STRIPPED_PREFIX,
         )
 
 

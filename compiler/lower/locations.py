@@ -10,11 +10,12 @@ from compiler.lower.balancing import captured
 from compiler.lower.certificate_headers import remembered_certificate
 from compiler.lower.clients import GRANTED, lua_access, remembered_client, remembered_groups
 from compiler.lower.dispatch import route_source
+from compiler.lower.origins import remembered_rules
 from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.policies import ended, gate_ifs, later_ifs
 from compiler.lower.termination import termination_type
 from compiler.lower.upstream_tls import own_tls
-from compiler.lower.urls import as_it_came, passed_on, rewrites
+from compiler.lower.urls import STRIPPED_PREFIX, as_it_came, passed_on, rewrites
 from compiler.model.nginx import If, Location, Simple
 from compiler.model.plan import NoService, Proxied
 from compiler.model.protocols import GRPC, SECURE, WEBSOCKET
@@ -68,6 +69,7 @@ def lower_location(
         path=path,
         remembered=(
             *_debug(answer, plan),
+            *remembered_rules(answer),
             # Also where nothing is passed on: nginx wants what headers name to be set somewhere.
             *(_remembered(answer) if isinstance(answer, Proxied) else ()),
             *(remembered_groups(answer) if let_in else remembered_client(answer, plan)),
@@ -98,6 +100,7 @@ def lower_gate(
         path=path,
         remembered=(
             *_debug(answer, plan),
+            *remembered_rules(answer),
             *remembered_client(answer, plan),
             Simple("set", (Expression(GRANTED), expression(behind))),
         ),
@@ -129,7 +132,7 @@ def _remembered(answer: Proxied) -> tuple[Simple, ...]:
     host = Expression("$http_host") if preserve else expression(answer.destination.host_header)
     found = [Simple("set", (Expression("$upstream_host"), host))]
     if answer.strips and answer.regex is None:
-        found.append(Simple("set", (Expression("$stripped_prefix"), expression(answer.path or ""))))
+        found.append(Simple("set", (Expression(STRIPPED_PREFIX), expression(answer.path or ""))))
     if answer.group is None:
         address = expression(answer.destination.peers[0].address)
         found.append(Simple("set", (Expression("$upstream_address"), address)))

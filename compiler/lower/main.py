@@ -21,6 +21,7 @@ from compiler.lower.servers import lower_proxy_servers
 from compiler.lower.sizes import map_sizes, power
 from compiler.lower.stream import lower_stream
 from compiler.lower.upstreams import lower_upstreams
+from compiler.lower.urls import lower_left_maps
 from compiler.model.layout import dhparam_file
 from compiler.model.nginx import TEMP_PATHS, Main, Section, Simple
 from compiler.model.words import Literal, Raw
@@ -62,7 +63,7 @@ def lower(plan: Plan) -> Main:
     )
     proxy_servers, dispatch_maps = lower_proxy_servers(plan, own, _every_location(plan))
     routing_maps = (*lower_key_maps(plan), *dispatch_maps) if proxy_servers else ()
-    path_maps = lower_path_maps(plan) if proxy_servers else ()
+    path_maps = (*lower_path_maps(plan), *lower_left_maps(plan)) if proxy_servers else ()
     access_maps = (*client_maps(plan), *policy_maps(plan))
     servers = (*proxy_servers, *lower_control_servers(plan))
     raw = plan.directives

@@ -8,6 +8,7 @@ from compiler.lower.access_data import asks_lua
 from compiler.lower.addresses import address_maps, address_refusals
 from compiler.lower.clients import client_refusals
 from compiler.lower.groups import all_refused, group_maps, group_refusals
+from compiler.lower.origins import cross_origin_texts, preflights
 from compiler.lower.termination import terminated, termination_ifs, termination_maps
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def policy_maps(plan: Plan) -> tuple[Map, ...]:
 
 
 def gate_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
-    """Return what refuses requests to a route by what they come with."""
-    return (*client_refusals(answer, plan), *address_refusals(answer, plan))
+    """Return what answers requests to a route by what they come with."""
+    return (*preflights(answer), *client_refusals(answer, plan), *address_refusals(answer, plan))
 
 
 def later_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
@@ -55,6 +56,7 @@ def policy_texts(plan: Plan) -> Iterator[str]:
         if access.termination is not None:
             yield access.termination.body or ""
             yield access.termination.words or ""
+    yield from cross_origin_texts(plan)
     for consumer in plan.consumers:
         yield from (consumer.username or "", consumer.custom_id or "")
         yield from plan.memberships.get(consumer.id, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
+from compiler.model.revocation import NO_LISTS, RevocationLists
 from compiler.model.values import value
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ Revocation = Literal["SKIP", "IGNORE_CA_ERROR", "STRICT"]
 class Trust:
     """Whose certificates are believed: those of `authorities` (ids of entities, sorted).
 
-    With `partial_chains` an authority that others certify is an end of the chain, too.
+    With `partial_chains` an authority that others certify is an end of the chain, too. `lists`
+    tell who was revoked; where it does not matter (SKIP) there are none.
     """
 
     authorities: tuple[str, ...]
     bundle: Bundle
     partial_chains: bool = False
     revocation: Revocation = "IGNORE_CA_ERROR"
+    lists: RevocationLists = NO_LISTS
 
 
 @value(kw_only=True)
@@ -76,6 +79,43 @@ class CertificateHeader:
 
     name: str
     what: Literal["certificate", "serial", "issuer", "subject", "fingerprint"]
+
+
+@value(kw_only=True)
+class Origins:
+    """The sites that a browser may show answers to.
+
+    Without `any_site` that is the one of `only`, whoever asks, or those of `domains` (as browsers
+    send them) and of the regular expressions of whole domains or of hosts. With `listed` it depends
+    on who asks.
+    """
+
+    any_site: bool = False
+    only: str | None = None
+    domains: tuple[str, ...] = ()
+    domain_regexes: tuple[str, ...] = ()
+    host_regexes: tuple[str, ...] = ()
+    listed: bool = False
+
+
+@value(kw_only=True)
+class CrossOrigin:
+    """What browsers are told of requests by pages of other sites (cors).
+
+    `headers` is None where those that are asked for are allowed. Without `answers_preflights` the
+    service does that, and without `told_without_origin` only who names its site is told anything.
+    """
+
+    plugin: Plugin = field(compare=False)
+    origins: Origins
+    methods: str
+    headers: str | None
+    exposed: str | None
+    max_age: str | None
+    credentials: bool
+    private_network: bool
+    answers_preflights: bool
+    told_without_origin: bool
 
 
 @value(kw_only=True)
@@ -130,6 +170,7 @@ class Termination:
 class Access:
     """What Kong's plugins ask of the requests of a route, in the order in which they do."""
 
+    cross_origin: CrossOrigin | None = None
     certificate: CertificateAuth | None = None
     requests_certificate: bool = False
     header_certificate: CertificateAuth | None = None

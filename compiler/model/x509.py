@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
@@ -103,6 +104,14 @@ class X509:
     def issued_by(self, other: X509) -> bool:
         """Tell whether *other* has the name of its issuer."""
         return self.loaded.issuer == other.loaded.subject
+
+    def signed_by(self, other: X509) -> bool:
+        """Tell whether *other* is its issuer, by name and by signature."""
+        try:
+            self.loaded.verify_directly_issued_by(other.loaded)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            return False
+        return True
 
     def covers(self, host: str) -> bool:
         """Tell whether a TLS client accepts it for *host* (X.509 wildcards cover one label)."""

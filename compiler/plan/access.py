@@ -9,13 +9,14 @@ from compiler.plan.addresses import plan_addresses
 from compiler.plan.certificate_auth import CertificateAuthPlanner
 from compiler.plan.certificate_headers import plan_certificate_headers
 from compiler.plan.memberships import memberships, plan_groups
+from compiler.plan.origins import plan_cross_origin
 from compiler.plan.scopes import ScopedPlugins
 from compiler.plan.termination import plan_termination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from compiler.model.access import CertificateAuth, GroupRule, Match
+    from compiler.model.access import CertificateAuth, CrossOrigin, GroupRule, Match
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Consumer, Plugin, Route
@@ -29,6 +30,7 @@ class AccessPlanner:
     def __init__(self, config: Config, target: str, report: Report) -> None:
         self._plugins = ScopedPlugins(config, target)
         self._certificates = CertificateAuthPlanner(config, report)
+        self._report = report
         self._planned: dict[str, Any] = {}
         self.memberships = memberships(config)
 
@@ -38,6 +40,7 @@ class AccessPlanner:
             return OPEN
         modifier = self._plugins.applying("tls-handshake-modifier", route)
         return Access(
+            cross_origin=self._of("cors", route, self._cross_origin),
             certificate=self._certificate("mtls-auth", route),
             header_certificate=self._certificate("header-cert-auth", route),
             told=self._of("tls-metadata-headers", route, plan_certificate_headers) or (),
@@ -46,6 +49,9 @@ class AccessPlanner:
             groups=self._of("acl", route, self._groups),
             termination=self._of("request-termination", route, plan_termination),
         )
+
+    def _cross_origin(self, plugin: Plugin) -> CrossOrigin:
+        return plan_cross_origin(plugin, self._report)
 
     def _groups(self, plugin: Plugin) -> GroupRule:
         return plan_groups(plugin, self.memberships)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compiler.model.access import CertificateAuth, ConsumerLookup, Match, Trust
+from compiler.model.revocation import NO_LISTS
 from compiler.model.x509 import Bundle
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class CertificateAuthPlanner:
             bundle=self._bundles[authorities],
             partial_chains=bool(said["allow_partial_chain"]),
             revocation=said["revocation_check_mode"],
+            lists=NO_LISTS
+            if said["revocation_check_mode"] == "SKIP"
+            else self._config.materials.lists_for(authorities),
         )
 
     def _consumer(self, identifier: str | None) -> Consumer | None:

@@ -106,7 +106,6 @@ class _Checker:
 
     def check(self) -> None:
         """Report what no target can do, and what nobody can meet."""
-        self._check_revocation()
         known = self._trusted()
         if not self._plugin.config["allow_partial_chain"] and not _has_root(known):
             dangling = _dangling(known)
@@ -158,27 +157,6 @@ class _Checker:
                     name=credential.subject_name,
                     authority=authority.subject,
                 )
-
-    def _check_revocation(self) -> None:
-        mode = self._plugin.config["revocation_check_mode"]
-        place = self._place("revocation_check_mode")
-        if mode == "STRICT":
-            self._report.add(
-                rules.REVOCATION_STRICT,
-                place,
-                entity=self._plugin.ref,
-                plugin=self._plugin.name,
-                scope=self._scope,
-            )
-        elif mode != "SKIP":
-            self._report.add(
-                rules.REVOCATION_UNCHECKED,
-                place,
-                entity=self._plugin.ref,
-                plugin=self._plugin.name,
-                scope=self._scope,
-                mode=mode,
-            )
 
     def _place(self, name: str = "skip_consumer_lookup") -> Place:
         written = self._plugin.written

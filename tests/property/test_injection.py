@@ -27,6 +27,11 @@ TOKENS = (
 )  # fmt: skip
 HOSTILE = st.lists(st.sampled_from(TOKENS), min_size=1, max_size=6).map("".join)
 
+
+def plugin(name: str, **config: Any) -> dict[str, Any]:
+    return {"route": {"plugins": [{"name": name, "config": config}]}}
+
+
 ENTITIES: dict[str, Callable[[str], dict[str, Any]]] = {
     "service name": lambda text: {"service": {"name": f"s{text}"}},
     "service host": lambda text: {"service": {"host": f"192.0.2.1{text}"}},
@@ -61,6 +66,18 @@ ENTITIES: dict[str, Callable[[str], dict[str, Any]]] = {
         "service": {"host": "u"},
         "upstream": {"hash_on": "query_arg", "hash_on_query_arg": f"a{text}"},
     },
+    "message of a refusal": lambda text: plugin(
+        "ip-restriction", deny=["192.0.2.0/24"], message=f"m{text}"
+    ),
+    "message in place of a service": lambda text: plugin("request-termination", message=f"m{text}"),
+    "body in place of a service": lambda text: plugin(
+        "request-termination", body=f"b{text}", content_type=f"text/{text}"
+    ),
+    "site": lambda text: plugin("cors", origins=[f"https://(a|b){text}"]),
+    "header of a page": lambda text: plugin(
+        "cors", headers=[f"X-{text}"], exposed_headers=[f"X-{text}"]
+    ),
+    "group": lambda text: plugin("acl", allow=[f"g{text}"]),
     "target": lambda text: {"service": {"host": "u"}, "target": {"target": f"192.0.2.9{text}"}},
     "sni": lambda text: {"sni": {"name": f"n{text}.example.com"}},
     "sni wildcard": lambda text: {"sni": {"name": f"*.n{text}.example.com"}},
@@ -184,9 +201,10 @@ def _shape(directives: tuple[Directive, ...], above: str = "") -> Iterator[tuple
 
 @cache
 def benign(slot: str) -> list[dict[str, tuple[Any, ...]]]:
-    """Return the shapes that harmless text gives: a letter and, for addresses, a digit."""
+    """Return the shapes that harmless text gives: a letter, one with an escape, and a digit."""
     if slot in ENTITIES:
-        return [shapes(compiled(ENTITIES[slot](text), {})) for text in ("x", "0")]
+        found = [compiled(ENTITIES[slot](text), {}) for text in ("x", "é", "0")]
+        return [shapes(outcome) for outcome in found if outcome.compiled is not None]
     return [shapes(compiled({}, {slot.upper(): SETTINGS[slot]}))]
 
 
@@ -227,7 +245,10 @@ def test_nginx_takes_what_was_not_refused(workdir: Path) -> None:
     engine = engines.find("embedded")
     accepted = 0
     (workdir / "logs" / "tmp").mkdir(parents=True)
-    for slot in ("service path", "route path", "route name", "route tag", "upstream host_header"):
+    for slot in (
+        "service path", "route path", "route name", "route tag", "upstream host_header", "site",
+        "message of a refusal", "body in place of a service", "header of a page",
+    ):  # fmt: skip
         for token in TOKENS:
             outcome = compiled(ENTITIES[slot](token), {})
             if outcome.compiled is None:

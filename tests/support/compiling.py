@@ -21,6 +21,7 @@ from compiler.catalog import (
     plan_rules,
     policy_rules,
     read_rules,
+    revocation_rules,
     settings_rules,
     stream_rules,
     tls_rules,
@@ -77,6 +78,7 @@ CATALOGS = (
     access_rules,
     answer_rules,
     read_rules,
+    revocation_rules,
     document_rules,
     settings_rules,
     entity_rules,
@@ -233,7 +235,7 @@ def _options(path: Path) -> dict[str, Any]:
     for line in path.read_text().splitlines():
         name, _, value = line.removeprefix("--").partition(" ")
         field = name.replace("-", "_")
-        if field in {"entities", "allow_uncompiled"}:
+        if field in {"entities", "allow_uncompiled", "crl"}:
             found.setdefault(field, []).append(value)
         else:
             found[field] = value or True

@@ -35,7 +35,7 @@ class Options:
 
     Without `identity` it speaks plain HTTP. `client_ca` makes it ask for a client certificate
     (PEM of what it trusts; intermediates may be among them); `demand_client` refuses clients
-    without one. `by_sni` gives other certificates to single names.
+    without one. `by_sni` gives other certificates to single names, `headers` are of its answers.
     """
 
     identity: Identity | None = None
@@ -45,6 +45,7 @@ class Options:
     minimum: ssl.TLSVersion | None = None
     maximum: ssl.TLSVersion | None = None
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
     name: str = "upstream"
 
 
@@ -221,9 +222,10 @@ class _Server:
 
     def _response(self, echo: dict[str, Any], *, closes: bool) -> bytes:
         body = json.dumps(echo).encode()
+        options = self.state.options
+        own = "".join(f"{name}: {value}\r\n" for name, value in options.headers.items())
         head = (
-            f"HTTP/1.1 {self.state.options.status} Echo\r\n"
-            "Content-Type: application/json\r\n"
+            f"HTTP/1.1 {options.status} Echo\r\n{own}Content-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n"
             f"Connection: {'close' if closes else 'keep-alive'}\r\n\r\n"
         ).encode()
