@@ -96,7 +96,7 @@ class _Servers:
     def of_all(self, handshake: Handshake | None) -> Server:
         """Return the server of all hosts that have none of their own."""
         names = ("_",) if handshake is None else ("_", *handshake.names)
-        comment = "all hosts"
+        comment = "all hosts" if handshake is None else f"all hosts, {_asked(handshake)}"
         if len(self._plan.handshakes) > 1:
             comment = f"all other hosts, {_asked(handshake)}"
             if not all(listener.ssl for listener in self._listeners):
