@@ -115,7 +115,8 @@ class _Planner:
         wildcards = [name for names in groups.values() for name in names if "*" in name]
         # What is served like all others, and lies below a wildcard that is not, has to be named.
         kept = [n for n in like_others if any(overlap(w, n) for w in wildcards)]
-        rest = sorted(groups.items(), key=lambda item: item[1])
+        # By what is asked: another name changes its own server, and moves none.
+        rest = sorted(groups.items(), key=lambda item: (_authorities(item[0]), item[1]))
         elsewhere = {name for names in groups.values() for name in names}
         return (
             _handshake(kept, others, self._kept_by_others(elsewhere)),
@@ -209,6 +210,10 @@ def _difference(one: Trust | None, other: Trust | None) -> str:
             return f"have revocation_check_mode {one.revocation} and {other.revocation}"
         return "differ in allow_partial_chain"
     return "trust certificates of different authorities"
+
+
+def _authorities(asked: _Asked | None) -> tuple[str, ...]:
+    return () if asked is None or asked.trust is None else asked.trust.authorities
 
 
 def _handshake(names: Iterable[str], asked: _Asked | None, tables: frozenset[str]) -> Handshake:
