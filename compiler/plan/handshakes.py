@@ -70,9 +70,23 @@ def handshake_of(name: str | None, handshakes: Sequence[Handshake]) -> Handshake
         return next(iter(handshakes), None)
     wanted = name.lower().removesuffix(".")
     named = [(pattern, found) for found in handshakes for pattern in found.names]
-    matching = [(pattern, found) for pattern, found in named if overlap(pattern, wanted)]
+    matching = [(pattern, found) for pattern, found in named if _covers(pattern, wanted)]
     best = max(matching, key=lambda row: _specificity(row[0]), default=("", handshakes[0]))
     return best[1]
+
+
+def is_named(name: str, handshakes: Sequence[Handshake]) -> bool:
+    """Tell whether nginx knows the server name *name*: by itself, or by a wildcard."""
+    return any(_covers(pattern, name) for found in handshakes for pattern in found.names)
+
+
+def _covers(pattern: str, name: str) -> bool:
+    """Tell whether a name is one of *pattern*; a wildcard is one of itself, and of shorter ones."""
+    if pattern.startswith("*"):
+        return name.endswith(pattern[1:])
+    if pattern.endswith("*"):
+        return name.startswith(pattern[:-1])
+    return pattern == name
 
 
 def _specificity(pattern: str) -> tuple[bool, bool, int]:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
-from compiler.catalog.plugins import LOOKS_UP_CONSUMERS
+from compiler.catalog.plugins import LOOKS_UP_CONSUMERS, REQUESTING
 from compiler.model.diagnostic import Related
 from compiler.model.place import place_of
 from compiler.validate.client_headers import check_header
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
     from compiler.model.place import Place
     from compiler.model.x509 import X509
-
-REQUESTING = ("mtls-auth", "tls-handshake-modifier")
-"""The plugins for which clients are asked for a certificate."""
 
 _OWN_DIRECTIVES = {
     "http": ("ssl_verify_client",),
