@@ -65,11 +65,11 @@ AFTER_LUA = Rule(
     ),
     hint="compile for --target nginx, or keep the route on Kong",
 )
-CORS_VALUE = Rule(
+VALUE = Rule(
     code="K527",
-    name="cors-value-not-compiled",
+    name="plugin-value-not-compiled",
     severity=Severity.ERROR,
-    message="plugin cors: config.{field} has {value}, which {reason}",
+    message="plugin {plugin}: config.{field} has {value}, which {reason}",
     hint="write the value without that, or keep the route on Kong",
 )
 
@@ -81,5 +81,5 @@ RULES = (
     GROUPS_OF_NOBODY,
     GROUPS_BY_SUBJECT,
     AFTER_LUA,
-    CORS_VALUE,
+    VALUE,
 )
