@@ -66,7 +66,8 @@ class Handshakes:
     def ratio(self) -> Ratio:
         """Handshakes beside those with the one certificate."""
         need_wrk()
-        mine, theirs = [], []
+        mine: list[Round] = []
+        theirs: list[Round] = []
         for number in range(ROUNDS):
             turns = [(self._many, mine), (self._one, theirs)]
             for gateway, rounds in turns[:: -1 if number % 2 else 1]:

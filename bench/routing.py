@@ -15,7 +15,7 @@ from load import Load, Ratio, compare, need_wrk
 from measure import CannotRunError, Command, Sample, middle, run
 from peers import Site, caddy, envoy
 from routes import CERTIFIED, CONF, entities, hostless, request
-from servers import free_ports, serving
+from servers import free_ports, serving, upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,17 +28,6 @@ CONDITIONAL = 5
 """The number of a route that asks for a method and a header."""
 
 RUNS = 3
-UPSTREAM = """\
-worker_processes 1;
-pid upstream.pid;
-error_log stderr;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    server {{ listen 127.0.0.1:{port}; location / {{ return 200 $request_uri; }} }}
-}}
-"""
 
 
 class Running(NamedTuple):
@@ -152,11 +141,7 @@ class Routing:
 
     @cached_property
     def _upstream(self) -> int:
-        site, port = self._folder / "upstream", free_ports(1)[0]
-        site.mkdir()
-        (site / "nginx.conf").write_text(UPSTREAM.format(port=port))
-        self._serve_nginx(site, site, port)
-        return port
+        return upstream(self._nginx, self._folder / "upstream", self._stack)
 
     @cached_property
     def _few(self) -> Running:

@@ -6,6 +6,7 @@ times depend on the machine, so read the ratios first.
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import platform
@@ -19,12 +20,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clients import Clients
 from handshakes import Handshakes
 from load import ROUNDS, Ratio
 from measure import CannotRunError, Command, Sample, middle, run
 from routing import MANY, SOME, Routing
 from table import Row
 
+import compiler
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import UsageError
 
@@ -50,6 +53,8 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # As an installer does; a checkout may have no bytecode, and may be kept from writing any.
+        compileall.compile_dir(compiler.__path__[0], quiet=1)
         for count in (SMALL, LARGE):
             # Another process, so that this one stays small.
             made: Command = [sys.executable, HERE / "generate.py", str(count), folder / str(count)]
@@ -201,6 +206,14 @@ def secured(handshakes: Handshakes) -> list[Measurement]:
     ]
 
 
+def guarded(clients: Clients) -> list[Measurement]:
+    """Return what it costs to know who asks."""
+    return [
+        *_speed("a certificate in a header / none wanted, Lua", 0.8, lambda: clients.by_header),
+        *_speed("a client's certificate / none wanted", 0.95, lambda: clients.by_handshake),
+    ]
+
+
 def _speed(what: str, target: float, measure: Callable[[], Ratio]) -> list[Measurement]:
     """Return how fast requests are served, by what the clients and what the kernel counts."""
     return [
@@ -220,12 +233,18 @@ def main() -> int:
             bench = Bench(folder)
             routing = Routing(folder, find_nginx(None), stack)
             handshakes = Handshakes(folder, stack)
+            clients = Clients(folder, find_nginx(None), stack)
         except (CannotRunError, UsageError) as error:
             print(f"no input could be made: {error}", file=sys.stderr)
             return 0
         size = (folder / str(LARGE) / "kong.yml").stat().st_size / 1e6
         rows = []
-        for measurement in (*loading(bench), *routed(routing), *secured(handshakes)):
+        for measurement in (
+            *loading(bench),
+            *routed(routing),
+            *secured(handshakes),
+            *guarded(clients),
+        ):
             rows.append(_measured(*measurement))
             print(rows[-1], flush=True)
     _write(rows, size)

@@ -21,6 +21,29 @@ _PARENT, _USER_TIME, _SYSTEM_TIME = 1, 11, 12
 """Fields of /proc/PID/stat, counted behind the program's name."""
 
 
+_UPSTREAM = """\
+worker_processes 1;
+pid upstream.pid;
+error_log stderr;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    server {{ listen 127.0.0.1:{port}; location / {{ return 200 $request_uri; }} }}
+}}
+"""
+
+
+def upstream(nginx: str, folder: Path, stack: ExitStack) -> int:
+    """Start an upstream that answers with the path and query it was asked for; return its port."""
+    (port,) = free_ports(1)
+    folder.mkdir()
+    (folder / "nginx.conf").write_text(_UPSTREAM.format(port=port))
+    command: Command = [nginx, "-p", f"{folder}/", "-c", "nginx.conf", "-g", "daemon off;"]
+    stack.enter_context(serving(command, port, cwd=folder))
+    return port
+
+
 @contextmanager
 def serving(
     command: Command, port: int, *, cwd: Path, environment: Mapping[str, str] | None = None

@@ -19,11 +19,13 @@ from compiler.read.documents import read_documents
 from compiler.resolve.entities import resolve_entities
 from compiler.resolve.materials import lacks_pair, resolve_materials
 from compiler.resolve.settings import resolve_settings
+from compiler.validate.certificate_headers import check_certificate_headers
 from compiler.validate.certificates import check_certificates
 from compiler.validate.clients import check_clients
 from compiler.validate.directives import check_directives
 from compiler.validate.plugins import check_plugins, check_uncompiled
 from compiler.validate.policies import check_policies
+from compiler.validate.revocation import check_revocation
 from compiler.validate.routes import check_routes
 from compiler.validate.stream import check_streams
 from compiler.validate.tls_policy import check_tls_policy
@@ -109,10 +111,12 @@ def plan_config(
     check_directives(config.settings, lua=inputs.target == "openresty", report=report)
     check_certificates(config, now=inputs.now, report=report)
     check_tls_policy(config, report)
-    check_plugins(config, allowed=inputs.allow_uncompiled, report=report)
-    check_uncompiled(config, report)
-    check_clients(config, report)
-    check_policies(config, report)
+    check_plugins(config, target=inputs.target, allowed=inputs.allow_uncompiled, report=report)
+    check_uncompiled(config, target=inputs.target, report=report)
+    check_clients(config, inputs.target, report)
+    check_revocation(config, inputs.target, now=inputs.now, report=report)
+    check_certificate_headers(config, inputs.target, report)
+    check_policies(config, inputs.target, report)
     check_routes(config, report)
     check_streams(config, report)
     if _failed(report):  # below, references hold and every value is acceptable
@@ -136,7 +140,7 @@ def _resolve(inputs: Inputs, report: Report, step: Step, aside: Aside | None = N
     if aside is not None and lacks_pair(settings):
         aside.self_signed_needed()
     step("reading entities")
-    documents = read_documents(sources, report, None if ahead is None else ahead.cut)
+    documents = read_documents(sources, report)
     step("resolving entities")
     entities = resolve_entities(
         documents,
@@ -150,7 +154,8 @@ def _resolve(inputs: Inputs, report: Report, step: Step, aside: Aside | None = N
         entities,
         files=inputs.files,
         system_ca=inputs.system_ca,
-        matches=None if ahead is None else ahead.matches(),
+        lists=inputs.crls,
+        matches=None if ahead is None else ahead.matches(documents),
         report=report,
     )
     return Config(settings=settings, entities=entities, materials=materials)

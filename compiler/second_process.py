@@ -85,8 +85,8 @@ class SecondProcess:
         self._requests = self._answers = -1
         self._waiting: deque[Answers] = deque()
 
-    def start(self) -> None:
-        """Make the process."""
+    def start(self, job: Job | None = None, *args: Any) -> Answers:
+        """Make the process and have it do *job*, whose *args* it has without their being sent."""
         asked, answered = os.pipe(), os.pipe()
         parent = os.getpid()
         # A signal in between must not make the fork clean up as if it were the first process.
@@ -94,7 +94,7 @@ class SecondProcess:
         try:
             self.pid = os.fork()
             if self.pid == 0:
-                _work(asked, answered, parent, before)
+                _work(asked, answered, parent, before, (job or _nothing, args))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(asked[0])
@@ -103,6 +103,9 @@ class SecondProcess:
         for descriptor in (self._requests, self._answers):
             _widen(descriptor)
         self.running = True
+        answers = Answers(self._receive)
+        self._waiting.append(answers)
+        return answers
 
     def __enter__(self) -> Self:
         return self
@@ -165,8 +168,17 @@ def _died() -> DiedError:
     return DiedError("the second process was ended")
 
 
+def _nothing() -> Iterator[Any]:
+    """Do the job of a process that is only made."""
+    yield from ()
+
+
 def _work(
-    asked: tuple[int, int], answered: tuple[int, int], parent: int, mask: Iterable[int]
+    asked: tuple[int, int],
+    answered: tuple[int, int],
+    parent: int,
+    mask: Iterable[int],
+    first: tuple[Job, tuple[Any, ...]],
 ) -> NoReturn:
     """Do jobs until there are no more; nothing of the first process's cleaning up happens here."""
     try:
@@ -183,10 +195,11 @@ def _work(
         # The work goes on while the first process is busy and takes no answers.
         messages: SimpleQueue[bytes] = SimpleQueue()
         threading.Thread(target=_send_all, args=(answers, messages), daemon=True).start()
+        job, args = first
         while True:
-            job, args = pickle.loads(_receive(requests))  # noqa: S301 - from the first process
             for message in _do(job, args):
                 messages.put(message)
+            job, args = pickle.loads(_receive(requests))  # noqa: S301 - from the first process
     finally:  # also when there are no more requests, or nobody takes answers
         os._exit(0)
 

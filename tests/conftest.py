@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from support import engines, pki
 from support.diffing import Sides
 from support.explaining import Gateway
@@ -22,6 +23,44 @@ if TYPE_CHECKING:
 # A shell that starts us in the background has SIGINT ignored, and processes of tests would inherit
 # that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+
+AS_ON_DEBIAN = frozenset(
+    {
+        "test_balancing",
+        "test_failing_targets",
+        "test_limits_of_nginx",
+        "test_lookups",
+        "test_names",
+        "test_odd_expressions",
+        "test_odd_paths",
+        "test_routed_cases",
+        "test_traditional_regexes",
+        "test_websockets",
+    }
+)
+"""Tests of what Lua has no part in: with its module they would only show once more what they show
+of the same nginx without it."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the engine with Lua need not show."""
+    left_out = [
+        item
+        for item in items
+        if item.path.stem in AS_ON_DEBIAN
+        and isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and item.callspec.params.get("engine") == "openresty"
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        known = set(left_out)
+        items[:] = [item for item in items if item not in known]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """nginx's own syntax, read back: an oracle that shares nothing with the code that writes it.
 
 Follows `ngx_conf_read_token`: words are separated by blanks, may stand in quotes, a backslash
-escapes quotes, a backslash, and the letters t, r, n; `${` begins a variable, not a block.
+escapes quotes, a backslash, and the letters t, r, n; `${` begins a variable, not a block. A block
+of Lua is one word more; what the compiler writes there has no braces.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ def _block(text: str, position: int, *, nested: bool) -> tuple[tuple[Directive, 
         words, end, position = _statement(text, position)
         if end == ";":
             found.append(_directive(words, None))
+        elif end == "{" and words and words[0].endswith("_by_lua_block"):
+            end_of_code = text.index("}", position)
+            found.append(_directive([*words, text[position:end_of_code].strip()], None))
+            position = end_of_code + 1
         elif end == "{":
             inner, position = _block(text, position, nested=True)
             found.append(_directive(words, inner))

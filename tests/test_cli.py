@@ -118,6 +118,8 @@ def test_errors_in_the_input_are_1() -> None:
         (("render", "-o", "out", *INPUTS, "--env-file", "missing"), "cannot read missing"),
         (("render", "-o", "out", *INPUTS, "--system-ca", "missing"), "--system-ca"),
         (("render", "-o", "out", *INPUTS, "--resolv-conf", "missing"), "--resolv-conf"),
+        (("render", "-o", "out", *INPUTS, "--crl", "missing"), "cannot read missing: No such file"),
+        (("diff", "kong.yml", "kong.yml", "--crl", "empty"), "cannot read empty: Is a directory"),
         (("render", "-o", "out", *INPUTS, "--target", "apache"), "--target apache"),
         (("check", *INPUTS, "--fail-on", "never"), "--fail-on"),
         (("settings", "log_leven", "-c", "kong.conf"), "did you mean log_level?"),

@@ -23,14 +23,16 @@ def test_equal_digests_do_not_share_a_table(monkeypatch: pytest.MonkeyPatch) -> 
         {"name": f"r{n}", "paths": [f"/{n}", f"~/x{n}/[a-z]+$"], "headers": {"x": [f"~*{n}$"]}}
         for n in range(5)
     ]
+    # What decides for paths above, too, stands in a map.
+    routes += [{"name": f"below-{n}", "paths": [f"/{n}/below"]} for n in range(5)]
     found = compile_texts(
         {"_format_version": "3.0", "services": [{"url": "http://192.0.2.1", "routes": routes}]},
         {"proxy_listen": "127.0.0.1:80"},
     )
     variables = re.findall(r"(\$(?:decided|matches)_\w+) \{", found.texts["conf/routing.conf"])
-    assert len(variables) == len(set(variables)) == 10 + 10
+    assert len(variables) == len(set(variables)) == 5 + 10
     locations = re.findall(r"location (route=\S+)", found.conf)
-    assert len(locations) == len(set(locations)) == 10
+    assert len(locations) == len(set(locations)) == 15
 
 
 def test_a_route_that_is_called_like_the_path_of_another() -> None:

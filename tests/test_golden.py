@@ -81,9 +81,10 @@ def produced(outcome: Outcome) -> dict[str, str]:
     """Return what is compared: texts, and of everything else the names and modes."""
     assert outcome.compiled is not None, outcome.diagnostics
     tree = outcome.compiled.tree.files
-    others = [f"{file.mode:04o} {path}\n" for path, file in tree.items() if path[-5:] != ".conf"]
+    shown = {**outcome.texts, **outcome.data}
+    others = [f"{file.mode:04o} {path}\n" for path, file in tree.items() if path not in shown]
     return {
-        **outcome.texts,
+        **shown,
         "other-files.txt": "".join(others),
         "diagnostics.txt": outcome.diagnostics,
     }
@@ -104,8 +105,10 @@ def engine_for(case: Path) -> engines.Engine:
     """Return the engine that reads the output of a case: Debian's is an older nginx."""
     outcome = compiled(case)
     assert outcome.compiled is not None
-    http2_word = not outcome.compiled.plan.features.http2_directive
-    return engines.find("debian" if http2_word else "embedded")
+    plan = outcome.compiled.plan
+    if plan.lua is not None:
+        return engines.find("openresty")
+    return engines.find("embedded" if plan.features.http2_directive else "debian")
 
 
 @pytest.mark.parametrize("case", COMPILE, ids=by_name)

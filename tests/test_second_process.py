@@ -93,6 +93,14 @@ def test_it_goes_on_while_nobody_takes_its_answers(second: SecondProcess, tmp_pa
     assert len(next(answers)) == LARGE
 
 
+def test_the_first_job_is_not_sent() -> None:
+    with SecondProcess() as second:
+        function = (n for n in (1, 2))  # what no pipe could carry
+        answers = second.start(lambda: function)
+        assert next(second.ask(double, 1)) == 2
+        assert (next(answers), next(answers)) == (1, 2)
+
+
 def test_a_large_request_can_follow_a_large_answer(second: SecondProcess, tmp_path: Path) -> None:
     first = second.ask(large_then_touch, LARGE, tmp_path / "touched")
     assert next(second.ask(length, bytes(LARGE))) == LARGE

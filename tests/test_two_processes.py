@@ -48,9 +48,9 @@ first = os.getpid()
 start = second_process.SecondProcess.start
 ahead.can_start = lambda: {processes} == 2
 
-def told(self):
+def told(self, *job):
     print("second", flush=True)
-    start(self)
+    return start(self, *job)
 
 second_process.SecondProcess.start = told
 
@@ -165,7 +165,7 @@ def test_few_certificates_are_not_worth_it(folder: Path, tmp_path: Path) -> None
     assert (process.returncode, said) == (0, "")
 
 
-READING_DIES = "ahead.read_elsewhere = die"
+READING_DIES = "ahead.read_yaml = die"
 MATCHING_DIES = "ahead.match_row = die"
 
 

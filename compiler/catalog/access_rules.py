@@ -7,8 +7,8 @@ TRUST_DIFFERS = Rule(
     name="client-trust-not-compiled",
     severity=Severity.ERROR,
     message=(
-        "routes {one} and {other} may both be asked for by {name}, and trust certificates of "
-        "different authorities; nginx verifies a client once, before it knows the route"
+        "routes {one} and {other} may both be asked for by {name}, and {difference}; nginx "
+        "verifies a client once, before it knows the route"
     ),
     hint=(
         "give the routes hosts (or snis) of their own, let both plugins trust the same "
@@ -53,30 +53,10 @@ CHAIN_WITHOUT_ROOT = Rule(
     name="client-trust-without-root",
     severity=Severity.WARNING,
     message=(
-        "plugin mtls-auth ({scope}): no client is ever let in: {subject} is certified by {issuer}, "
+        "plugin {plugin} ({scope}): no client is ever let in: {subject} is certified by {issuer}, "
         "which is not among ca_certificates"
     ),
     hint="add {issuer}, or set allow_partial_chain",
-)
-REVOCATION_UNCHECKED = Rule(
-    code="K505",
-    name="client-revocation-not-compiled",
-    severity=Severity.WARNING,
-    message=(
-        "plugin mtls-auth ({scope}): revocation_check_mode {mode} is not compiled: nginx does not "
-        "ask who revoked a certificate"
-    ),
-    hint="set revocation_check_mode to SKIP to say that this is known",
-)
-REVOCATION_STRICT = Rule(
-    code="K506",
-    name="client-strict-revocation-not-compiled",
-    severity=Severity.ERROR,
-    message=(
-        "plugin mtls-auth ({scope}): revocation_check_mode STRICT is not compiled: revoked "
-        "certificates would be let in"
-    ),
-    hint="keep these routes on Kong, or accept that and set SKIP",
 )
 CREDENTIAL_AUTHORITY = Rule(
     code="K507",
@@ -123,17 +103,100 @@ ASKED_EVERYWHERE = Rule(
     hint="give the route hosts, and only their clients are asked",
 )
 
+NEEDS_LUA = Rule(
+    code="K512",
+    name="plugin-not-compiled-for-nginx",
+    severity=Severity.ERROR,
+    message=(
+        "plugin {plugin} ({scope}) is not compiled for nginx, which cannot verify a certificate "
+        "outside of a handshake"
+    ),
+    hint="compile for --target openresty",
+)
+HEADER_FROM_ANYONE = Rule(
+    code="K513",
+    name="client-certificates-from-anyone",
+    severity=Severity.WARNING,
+    message=(
+        "plugin header-cert-auth ({scope}): secure_source is false, so anybody who knows a "
+        "client's certificate, which is no secret, is let in as that client"
+    ),
+    hint="set secure_source to true, and trusted_ips to the proxies that verify clients",
+)
+HEADER_FROM_NOBODY = Rule(
+    code="K514",
+    name="client-certificates-from-nobody",
+    severity=Severity.WARNING,
+    message=(
+        "plugin header-cert-auth ({scope}): certificates are taken from trusted_ips alone, of "
+        "which there are none: nobody is let in"
+    ),
+    hint="set trusted_ips to the proxies that verify clients",
+)
+EVERYBODY_TRUSTED = Rule(
+    code="K515",
+    name="client-certificates-from-everywhere",
+    severity=Severity.WARNING,
+    message=(
+        "plugin header-cert-auth ({scope}): trusted_ips trusts every address ({address}), so "
+        "anybody who knows a client's certificate, which is no secret, is let in as that client"
+    ),
+    hint="set trusted_ips to the proxies that verify clients",
+)
+HEADER_BUFFERS = Rule(
+    code="K516",
+    name="client-certificate-header-too-long",
+    severity=Severity.WARNING,
+    message=(
+        "plugin header-cert-auth ({scope}): a header line may have {size} bytes, fewer than many "
+        "certificates take; such requests are answered with 400"
+    ),
+    hint="set nginx_proxy_large_client_header_buffers to 8 24k",
+)
+
+CERTIFICATE_HEADER_TAKEN = Rule(
+    code="K517",
+    name="certificate-header-not-compiled",
+    severity=Severity.ERROR,
+    message="plugin tls-metadata-headers ({scope}): {field}: {reason}",
+    hint="give it another name",
+)
+CERTIFICATE_NOT_ASKED = Rule(
+    code="K518",
+    name="certificate-headers-without-certificate",
+    severity=Severity.WARNING,
+    message=(
+        "route {route}: tls-metadata-headers tells upstreams of certificates that no client is "
+        "asked for"
+    ),
+    hint="add tls-handshake-modifier, or mtls-auth",
+)
+
+CONSUMER_NAME = Rule(
+    code="K519",
+    name="consumer-name-not-compiled",
+    severity=Severity.ERROR,
+    message="consumer {consumer}: {field} holds a control character, which no header can",
+    hint="remove it: upstreams are told who asks in a header",
+)
+
 RULES = (
     TRUST_DIFFERS,
     LOOKUP_BY_SAN,
     SAN_HEADER,
     PARTIAL_CHAIN,
     CHAIN_WITHOUT_ROOT,
-    REVOCATION_UNCHECKED,
-    REVOCATION_STRICT,
     CREDENTIAL_AUTHORITY,
     REQUEST_INJECTED,
     NO_TLS_LISTENER,
     OPEN_WAY,
     ASKED_EVERYWHERE,
+    NEEDS_LUA,
+    HEADER_FROM_ANYONE,
+    HEADER_FROM_NOBODY,
+    EVERYBODY_TRUSTED,
+    HEADER_BUFFERS,
+    CERTIFICATE_HEADER_TAKEN,
+    CERTIFICATE_NOT_ASKED,
+    CONSUMER_NAME,
 )

@@ -17,6 +17,11 @@ OWN_DEFAULT_PROTOCOLS: Mapping[str, tuple[str, ...]] = {
 }
 """The plugins for which that differs."""
 
+LATER_DEFAULT_PROTOCOLS: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
+    "acl": ((*DEFAULT_PROTOCOLS, "ws", "wss"), (3, 14)),
+}
+"""The plugins whose default became another, and the first version that has it."""
+
 STREAM_PROTOCOLS = frozenset({"tcp", "tls", "tls_passthrough", "udp"})
 
 HTTP_PLUGINS = frozenset(
@@ -57,6 +62,14 @@ TLS_PLUGINS = frozenset({"tls-handshake-modifier", "tls-metadata-headers"})
 
 _TLS_PROTOCOLS = ("https", "grpcs", "tls")
 _NOT_TLS = frozenset({"grpc", "http", "tcp", "tls_passthrough", "udp", "ws", "wss"})
+
+
+def default_protocols(plugin: str, version: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the protocols of *plugin* where none are written."""
+    later, since = LATER_DEFAULT_PROTOCOLS.get(plugin, ((), ()))
+    if later and version >= since:
+        return later
+    return OWN_DEFAULT_PROTOCOLS.get(plugin, DEFAULT_PROTOCOLS)
 
 
 def own_protocols(plugin: str) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -8,14 +8,29 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
 
 COMPILED = frozenset(
-    {"acl", "cors", "ip-restriction", "mtls-auth", "request-termination", "tls-handshake-modifier"}
+    {
+        "acl",
+        "cors",
+        "ip-restriction",
+        "mtls-auth",
+        "request-termination",
+        "tls-handshake-modifier",
+        "tls-metadata-headers",
+    }
 )
 """The plugins that are compiled, unless some consumers alone are asked for them."""
 
+COMPILED_WITH_LUA = frozenset({"header-cert-auth"})
+"""Likewise, for the target openresty alone."""
 
-def is_compiled(plugin: Plugin) -> bool:
-    """Tell whether *plugin* is compiled."""
-    return plugin.name in COMPILED and plugin.consumer is None and plugin.consumer_group is None
+LOOKS_UP_CONSUMERS = frozenset({"mtls-auth", "header-cert-auth"})
+"""The plugins that let somebody in as a consumer."""
+
+
+def is_compiled(plugin: Plugin, target: str) -> bool:
+    """Tell whether *plugin* is compiled for *target*."""
+    known = COMPILED | COMPILED_WITH_LUA if target == "openresty" else COMPILED
+    return plugin.name in known and plugin.consumer is None and plugin.consumer_group is None
 
 
 HARMLESS = {

@@ -55,16 +55,6 @@ GROUPS_BY_SUBJECT = Rule(
     ),
     hint="name those that may in allow, as RFC 2253 writes them, or group clients by CN",
 )
-AFTER_LUA = Rule(
-    code="K526",
-    name="policy-after-lua-not-compiled",
-    severity=Severity.ERROR,
-    message=(
-        "plugin {plugin} decides on route {route} once {first} has told who asks, and for this "
-        "target Lua tells that too late"
-    ),
-    hint="compile for --target nginx, or keep the route on Kong",
-)
 VALUE = Rule(
     code="K527",
     name="plugin-value-not-compiled",
@@ -80,6 +70,5 @@ RULES = (
     CONSUMER_GROUPS,
     GROUPS_OF_NOBODY,
     GROUPS_BY_SUBJECT,
-    AFTER_LUA,
     VALUE,
 )

@@ -52,7 +52,7 @@ def render(  # noqa: PLR0913
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="The tree to write")
     ] = None,
     test: Annotated[
-        bool, typer.Option("--test", help="Run nginx -t before the tree is put in place")
+        bool, typer.Option("--test", help="Have nginx test the tree before it is put in place")
     ] = False,
     stdout: Annotated[
         bool, typer.Option("--stdout", help="Print nginx.conf alone and write nothing")
@@ -63,6 +63,7 @@ def render(  # noqa: PLR0913
     env_file: o.EnvFile = None,
     no_env: o.NoEnv = False,
     system_ca: o.SystemCa = None,
+    crl: o.Crl = None,
     resolv_conf: o.ResolvConf = None,
     kong_version: o.KongVersion = None,
     target: o.Target = "nginx",
@@ -89,6 +90,7 @@ def run(  # noqa: PLR0913
     env_file: o.EnvFile = None,
     no_env: o.NoEnv = False,
     system_ca: o.SystemCa = None,
+    crl: o.Crl = None,
     resolv_conf: o.ResolvConf = None,
     kong_version: o.KongVersion = None,
     target: o.Target = "nginx",
@@ -107,7 +109,9 @@ def run(  # noqa: PLR0913
 @app.command()
 def check(  # noqa: PLR0913
     *,
-    nginx_test: Annotated[bool, typer.Option("--nginx-test", help="Ask nginx -t as well")] = False,
+    nginx_test: Annotated[
+        bool, typer.Option("--nginx-test", help="Have nginx test the result as well")
+    ] = False,
     fail_on: Annotated[
         str, typer.Option("--fail-on", metavar="error|warning|info", help="What exit 1 means")
     ] = "error",
@@ -117,6 +121,7 @@ def check(  # noqa: PLR0913
     env_file: o.EnvFile = None,
     no_env: o.NoEnv = False,
     system_ca: o.SystemCa = None,
+    crl: o.Crl = None,
     resolv_conf: o.ResolvConf = None,
     kong_version: o.KongVersion = None,
     target: o.Target = "nginx",
@@ -143,6 +148,7 @@ def settings(  # noqa: PLR0913
     env_file: o.EnvFile = None,
     no_env: o.NoEnv = False,
     system_ca: o.SystemCa = None,
+    crl: o.Crl = None,
     resolv_conf: o.ResolvConf = None,
     kong_version: o.KongVersion = None,
     target: o.Target = "nginx",
@@ -177,6 +183,7 @@ def diff(  # noqa: PLR0913
     env_file: o.EnvFile = None,
     no_env: o.NoEnv = False,
     system_ca: o.SystemCa = None,
+    crl: o.Crl = None,
     resolv_conf: o.ResolvConf = None,
     kong_version: o.KongVersion = None,
     target: o.Target = "nginx",

@@ -35,6 +35,7 @@ class Options:
     env_file: Path | None = None
     no_env: bool = False
     system_ca: str | None = None
+    crl: Sequence[str] = ()
     resolv_conf: str | None = None
     kong_version: str | None = None
     target: str = "nginx"
@@ -67,6 +68,7 @@ def gather(options: Options, report: Report) -> tuple[Inputs, DiskFiles]:
         names_at_start=options.names_at_start,
         now=_now(options.now),
         files=files,
+        crls=tuple(_file(files, name) for name in dict.fromkeys(options.crl)),
         stream=find_stream_module(options.nginx, options.target, version_given=version_given),
         lua=lua,
     )
@@ -78,6 +80,10 @@ def _source(files: DiskFiles, name: str) -> SourceText:
         data = sys.stdin.buffer.read()
         files.remember(name, data)
         return SourceText(name, data)
+    return _file(files, name)
+
+
+def _file(files: DiskFiles, name: str) -> SourceText:
     try:
         return SourceText(name, files.read(name))
     except (OSError, ValueError) as error:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _kept: list[object] = []
 
 _INPUT_OPTIONS = (
-    "conf", "entities", "env_file", "no_env", "system_ca", "resolv_conf", "kong_version", "target",
-    "nginx_version", "nginx", "allow_uncompiled", "names_at_start",
+    "conf", "entities", "env_file", "no_env", "system_ca", "crl", "resolv_conf", "kong_version",
+    "target", "nginx_version", "nginx", "allow_uncompiled", "names_at_start",
 )  # fmt: skip
 
 

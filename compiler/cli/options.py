@@ -45,6 +45,15 @@ SystemCa = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Crl = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--crl",
+        metavar="FILE",
+        help="Certificates that were revoked: an authority's list (CRL), PEM or DER; repeatable",
+        rich_help_panel=INPUT,
+    ),
+]
 ResolvConf = Annotated[
     str | None,
     typer.Option(

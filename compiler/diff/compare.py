@@ -101,7 +101,8 @@ def _reachable(config: Config, protocols: Iterable[str]) -> bool:
 
 
 def _texts(tree: Tree) -> dict[str, str]:
-    return {path: f.data().decode() for path, f in tree.files.items() if path.endswith(".conf")}
+    told = (".conf", ".json")
+    return {path: f.data().decode() for path, f in tree.files.items() if path.endswith(told)}
 
 
 def _unified(

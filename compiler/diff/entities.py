@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compiler.diff.changes import Change, risk
+from compiler.diff.guard_risk import guard_risk
 from compiler.diff.masking import Masker
 from compiler.diff.matching import match
 from compiler.diff.records import KINDS, Link, RecordMaker, Tokens, singular
@@ -109,6 +110,8 @@ def _changed(before: Record, after: Record) -> Change:
 
 def _risk(before: Record, after: Record) -> Risk:
     was, is_now = _guards(before), _guards(after)
+    if was and is_now:
+        return guard_risk(before.fields, after.fields)
     return risk(weakens=was and not is_now, strengthens=is_now and not was)
 
 

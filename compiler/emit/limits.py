@@ -50,7 +50,10 @@ def _check_locations(main: Main, report: Report) -> None:
 
 
 def _check_text(path: str, text: str, spans: Iterable[Span], report: Report) -> None:
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    if max(map(len, lines)) * _BYTES_OF_CHARACTER <= _LONGEST_WORD:
+        return
+    for number, line in enumerate(lines, 1):
         if len(line) * _BYTES_OF_CHARACTER <= _LONGEST_WORD:
             continue
         for word, length in _long_words(line):

@@ -9,7 +9,13 @@ from compiler.emit.dhparam import predefined_dhparam
 from compiler.emit.environment import environment
 from compiler.emit.lua import emit_lua
 from compiler.emit.marks import Marker
-from compiler.model.layout import bundle_file, certificate_file, dhparam_file, key_file
+from compiler.model.layout import (
+    bundle_file,
+    certificate_file,
+    dhparam_file,
+    key_file,
+    lists_file,
+)
 from compiler.model.nginx import OutputFile
 from compiler.model.plan import Proxied
 
@@ -19,8 +25,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from compiler.emit.marks import Span
+    from compiler.model.access import Trust
     from compiler.model.nginx import Main
     from compiler.model.plan import Plan, TlsPolicy
+    from compiler.model.revocation import RevocationLists
     from compiler.model.x509 import Bundle, KeyPair
 
 KEY_MODE = 0o600
@@ -76,6 +84,8 @@ def _material(plan: Plan) -> Iterator[tuple[str, OutputFile]]:
         yield key_file(pair), OutputFile(pair.key, KEY_MODE, sha256=key, for_workers=for_workers)
     for bundle in _bundles(plan):
         yield bundle_file(bundle), OutputFile(bundle.text)
+    for lists in _revocation_lists(plan):
+        yield lists_file(lists), OutputFile(lists.text)
     if plan.dhparam is not None:
         text = plan.dhparam if "-----" in plan.dhparam else predefined_dhparam(plan.dhparam)
         yield dhparam_file(plan.dhparam), OutputFile(text)
@@ -96,7 +106,22 @@ def _pairs(plan: Plan) -> Iterator[KeyPair]:
 def _bundles(plan: Plan) -> Iterator[Bundle]:
     bundles = {id(policy.trusted): policy.trusted for policy in _policies(plan)}
     yield from (bundle for bundle in bundles.values() if bundle is not None)
-    yield from (h.trust.bundle for h in plan.handshakes if h.trust is not None)
+    yield from {id(trust.bundle): trust.bundle for trust in _trusts(plan)}.values()
+
+
+def _trusts(plan: Plan) -> Iterator[Trust]:
+    yield from (found.trust for found in plan.handshakes if found.trust is not None)
+    for answer in plan.answers:
+        yield from (auth.trust for auth in answer.access.authentications)
+
+
+def _revocation_lists(plan: Plan) -> Iterator[RevocationLists]:
+    """Yield lists as they are read: nginx has one file for a server, Lua one for each list."""
+    for lists in {id(trust.lists): trust.lists for trust in _trusts(plan)}.values():
+        if plan.lua is not None:
+            yield from lists.each
+        elif lists:
+            yield lists
 
 
 def _policies(plan: Plan) -> Iterator[TlsPolicy]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compiler.emit.marks import KEPT, START
-from compiler.model.words import Expression, Literal, Raw
+from compiler.model.words import Code, Expression, Literal, Raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,13 +44,12 @@ def quote(text: str) -> str:
     return f"{mark}{escaped.translate(_NAMED)}{mark}"
 
 
-def _spell_quoted(text: str) -> str:
-    # What needs no quotes holds no mark either.
-    return text if _IS_BARE(text) else quote(text).replace(START, KEPT)
-
-
 def _spell_raw(text: str) -> str:
     return str(text).replace(START, KEPT)
+
+
+def _spell_code(text: str) -> str:
+    return f"{{ {text} }}"
 
 
 def _spell_switch(value: object) -> str:
@@ -58,20 +57,24 @@ def _spell_switch(value: object) -> str:
 
 
 # By exact type: a literal, an expression and raw text may be equal as text and are spelt apart.
+_QUOTED = frozenset({Literal, Expression})
 _SPELLINGS: dict[type, Callable[..., str]] = {
-    Literal: _spell_quoted,
-    Expression: _spell_quoted,
     Raw: _spell_raw,
+    Code: _spell_code,
     int: str,
     bool: _spell_switch,
 }
 
 
-def _spell(value: object) -> str:
+def _spell(value: Any) -> str:
+    kind = type(value)
+    if kind in _QUOTED:
+        # What needs no quotes holds no mark either.
+        return value if _IS_BARE(value) else quote(value).replace(START, KEPT)
     try:
-        return _SPELLINGS[type(value)](value)
+        return _SPELLINGS[kind](value)
     except KeyError:
-        raise TypeError(f"a template printed {type(value).__name__}, which is no word") from None
+        raise TypeError(f"a template printed {kind.__name__}, which is no word") from None
 
 
 def word(value: object) -> str:
@@ -103,12 +106,17 @@ class Lines:
             margin = " " * indent
             text = "".join(
                 [
-                    f"{margin}{' '.join([_checked(d.name), *map(_spell, d.args)])};\n"
+                    f"{margin}{' '.join([_checked(d.name), *map(_spell, d.args)])}{_end(d)}\n"
                     for d in directives
                 ]
             )
             found = self._spelt[key] = (directives, Spelt(text))
         return found[1]
+
+
+def _end(directive: Simple) -> str:
+    """Return what ends a directive: code stands in braces, which end it themselves."""
+    return "" if directive.args and type(directive.args[-1]) is Code else ";"
 
 
 _PARAMETERS = frozenset({"default", "hostnames", "include", "volatile"})

@@ -97,7 +97,8 @@ def explain_request(
     if winner is None:
         return answer
     route = winner.candidate.route
-    answer = replace(answer, access=AccessPlanner(config, Report()).of(route))
+    access = AccessPlanner(config, inputs.target, Report()).of(route)
+    answer = replace(answer, access=access)
     service = config.entities.services.get(route.service or "")
     told = _told(winner, request, config)
     if told is not None:

@@ -112,5 +112,5 @@ def _trust(trust: Trust) -> Json:
         "ca_certificates": [trust.bundle.name],
         "allow_partial_chain": trust.partial_chains,
         "revocation_check_mode": trust.revocation,
-        "crls": [],
+        "crls": [found.name for found in trust.lists.each],
     }

@@ -30,6 +30,9 @@ _SECONDS = (
 GRPC_UPSTREAM = "$grpc_upstream"
 """The variable that locations with an upstream of gRPC set to 1."""
 
+GRPC_STATUS, GRPC_MESSAGE = "$grpc_status", "$grpc_message"
+"""The variables that the location of errors in gRPC sets; there is nothing in them elsewhere."""
+
 
 def answer_section(plan: Plan) -> Section:
     """Return the headers of every answer."""
@@ -48,8 +51,8 @@ def _headers(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "Connection", "$connection_to_client"
     yield "Upgrade", "$upgrade_to"
     yield "Trailer", "$trailer_to_client"
-    yield "grpc-status", "$grpc_status"
-    yield "grpc-message", "$grpc_message"
+    yield "grpc-status", GRPC_STATUS
+    yield "grpc-message", GRPC_MESSAGE
     if headers.upstream_status:
         yield "X-Kong-Upstream-Status", "$last_upstream_status"
     if headers.upstream_latency:
@@ -87,9 +90,9 @@ def answer_maps(plan: Plan) -> tuple[Map, ...]:
         *_upgrades(),
         _map(
             "upstreams' trailers are announced to clients that take them",
-            "$upstream_te:$upstream_http_trailer",
+            "$upstream_te",
             "$trailer_to_client",
-            {"~^trailers:(?<trailer_sent>.+)$": "$trailer_sent"},
+            {"trailers": "$upstream_http_trailer"},
         ),
         *(_via(plan) if headers.via else ()),
         *(_upstream_status() if headers.upstream_status else ()),
@@ -131,16 +134,29 @@ def _upgrades() -> tuple[Map, ...]:
             },
         ),
         _map(
-            "that, or an upstream's consent to websockets",
-            "$upstream_status:$upstream_http_upgrade:$http_upgrade",
-            "$upgrade_to",
-            {"~^:": "$wanted_upgrade", "~*:(?<consent>websocket):websocket$": "$consent"},
+            "as far as the gateway itself answers",
+            "$upstream_status",
+            "$own_upgrade",
+            {"": "$wanted_upgrade"},
         ),
         _map(
             "an upgrade that is wanted is one of the connection",
-            "$upstream_status:$wanted_upgrade",
+            "$own_upgrade",
             "$connection_to_client",
-            {"~^:.": "Upgrade"},
+            {"": ""},
+            default="Upgrade",
+        ),
+        _map(
+            "what is upgraded to: that, or what an upstream consents to",
+            "$upstream_http_upgrade",
+            "$upgrade_to",
+            {"": "$own_upgrade", "websocket": "$consented_upgrade"},
+        ),
+        _map(
+            "an upstream's consent to websockets, where the client asked for them",
+            "$http_upgrade",
+            "$consented_upgrade",
+            {"websocket": "$upstream_http_upgrade"},
         ),
     )
 
@@ -194,7 +210,13 @@ def _upstream_latency() -> Iterator[Map]:
 def _response_latency() -> Iterator[Map]:
     yield _map(
         "milliseconds until the gateway itself answered",
-        "$upstream_status:$request_time",
+        "$upstream_status",
         "$response_latency",
-        {rf"~^:{seconds}$": value for seconds, value in _SECONDS},
+        {"": "$request_milliseconds"},
+    )
+    yield _map(
+        "how long a request has taken so far, in milliseconds",
+        "$request_time",
+        "$request_milliseconds",
+        {f"~^{seconds}$": value for seconds, value in _SECONDS},
     )

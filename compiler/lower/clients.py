@@ -13,9 +13,9 @@ from compiler.lower.certificates import SESSIONS, Sessions
 from compiler.lower.consumers import SUBJECT, ClientVariables, consumer_maps, name_maps
 from compiler.lower.groups import AUTHENTICATED_GROUPS, CONSUMER_GROUPS, group_told
 from compiler.lower.maps import expression_map as _map
-from compiler.model.layout import bundle_file
+from compiler.model.layout import bundle_file, lists_file
 from compiler.model.nginx import If, Section, Simple
-from compiler.model.words import Expression, Literal
+from compiler.model.words import Code, Expression, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +48,14 @@ _HEADERS = {
 }
 """What upstreams are told of a client. A client's own word for any of it never gets through."""
 
+_LETS_IN = Code('require("kcompile.access").run(ngx.var.access_rule)')
+
+GRANTED = "$access_granted"
+"""The variable that names the location with which who is let in goes on, if there is one."""
+
 _SET_BY_LUA = (
     "$access_rule",
+    GRANTED,
     "$consumer_id",
     "$credential_identifier",
     "$consumer_username",
@@ -72,6 +78,8 @@ def handshake_directives(handshake: Handshake) -> tuple[Simple, ...]:
         name = "ssl_client_certificate" if handshake.sends_names else "ssl_trusted_certificate"
         found.append(Simple(name, (Literal(bundle_file(handshake.trust.bundle)),)))
         found.append(Simple("ssl_verify_depth", (_LONGEST_CHAIN,)))
+        if handshake.trust.lists:
+            found.append(Simple("ssl_crl", (Literal(lists_file(handshake.trust.lists)),)))
     return tuple(found)
 
 
@@ -83,19 +91,27 @@ def sessions_of(handshake: Handshake | None, plan: Plan) -> Sessions:
     verify leave no session: not in the memory, which is one for all servers of a socket, and not
     in a ticket.
     """
-    if len(plan.handshakes) < 2:
-        return SESSIONS
     asks = handshake is not None and handshake.asks
+    if len(plan.handshakes) < 2:
+        if handshake is None or handshake.trust is None:
+            return SESSIONS
+        if handshake.trust.lists:
+            # Nobody looks at lists when a session is taken up, nor at whether they still hold.
+            return Sessions(None, tickets=False)
+        # A reload keeps a memory of the same name, and with it who was believed before.
+        return Sessions(f"SSL_{handshake.trust.bundle.name[:8]}")
     return Sessions(None, tickets=plan.features.sessions_know_their_server and not asks)
 
 
 def client_headers(plan: Plan) -> dict[str, str]:
     """Return the headers that tell upstreams who asks; an empty value takes a header away."""
     accesses = _accesses(plan)
-    if not accesses:
+    if not any(access.authentications for access, _ in accesses):
         return {}
     if any(asks_lua(access, plan) for access, _ in accesses):
-        return {name: value if value in _SET_BY_LUA else "" for name, value in _HEADERS.items()}
+        groups = {variable for access, _ in accesses for variable, _ in group_told(access)}
+        said = groups.union(_SET_BY_LUA)
+        return {name: value if value in said else "" for name, value in _HEADERS.items()}
     said = {variable for access, by_host in accesses for variable, _ in _told(access, by_host)}
     if "$consumer_id" in said:
         said |= {"$consumer_username", "$consumer_custom_id"}
@@ -150,6 +166,14 @@ def _misdirected() -> Map:
     )
 
 
+def client_texts(plan: Plan) -> Iterator[str]:
+    """Yield users' texts that stand in expressions."""
+    for consumer in plan.consumers:
+        yield from filter(None, (consumer.username, consumer.custom_id))
+    for matches in plan.credentials.values():
+        yield from (match.name for match in matches)
+
+
 def lua_variables(plan: Plan) -> tuple[Section, ...]:
     """Return the variables by which Lua says who asks: nobody, until it does."""
     if not any(asks_lua(access, plan) for access, _ in _accesses(plan)):
@@ -168,7 +192,7 @@ def lua_access(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     """Return what has Lua decide who is let in."""
     if not asks_lua(answer.access, plan):
         return ()
-    return (Simple("access_by_lua_file", (Literal("lua/access.lua"),)),)
+    return (Simple("access_by_lua_block", (_LETS_IN,)),)
 
 
 def remembered_client(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
@@ -179,6 +203,14 @@ def remembered_client(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     return tuple(
         Simple("set", (Expression(variable), Expression(value)))
         for variable, value in _told(answer.access, not answer.route.snis)
+    )
+
+
+def remembered_groups(answer: Answer) -> tuple[Simple, ...]:
+    """Remember the groups of who was let in, for the headers to the upstream."""
+    return tuple(
+        Simple("set", (Expression(variable), Expression(value)))
+        for variable, value in group_told(answer.access)
     )
 
 

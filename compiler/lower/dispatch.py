@@ -1,4 +1,8 @@
-"""Paths at which a request's method, headers or server name decide: a map, then a location."""
+"""Paths at which a request's method, headers or server name decide: rules that lead to locations.
+
+What decides for a path alone stands in its location; what decides for all paths below some other,
+in a map.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +29,21 @@ if TYPE_CHECKING:
 
 NO_ROUTE = "no-route"
 ROUTE = "route="
+LET_IN = "@let-in="
 
 _ANY = r"[^\n]*"
 _SCHEME = "$scheme:$ssl_server_name"
 
 
 class Dispatcher:
-    """Turns choices into maps; keeps those, and the answers that they lead to in one server."""
+    """Turns choices into rules and maps.
+
+    Keeps those, and the answers that they lead to in one server.
+    """
 
     def __init__(self) -> None:
         self._targets: dict[str, Answer] = {}
+        self._gated: dict[str, Answer] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
         self._maps: dict[str, Map] = {}
         self._tests: dict[str, Map] = {}
@@ -45,22 +54,45 @@ class Dispatcher:
         tests = sorted(self._tests.items())
         return tuple(found for _, found in (*tests, *sorted(self._maps.items())))
 
-    def collect(self) -> dict[str, Answer]:
-        """Return where answers are collected from now on, by the keys of their locations."""
-        self._targets = {}
-        return self._targets
+    def collect(self) -> tuple[dict[str, Answer], dict[str, Answer]]:
+        """Return where answers are collected from now on, by the keys of their locations.
+
+        The second are those behind a gate.
+        """
+        self._targets, self._gated = {}, {}
+        return self._targets, self._gated
 
     def decide(self, choices: Iterable[Choice], otherwise: str) -> tuple[Simple, ...]:
         """Return what a location does to go on where the first of *choices* that holds leads.
 
-        *otherwise* is the key to go on with where none does. Locations that decide alike share a
-        map: each variable costs every request memory.
+        *otherwise* is the key to go on with where none does.
         """
         rows = list(choices)
         if rows and rows[-1].conditions.always_hold:
             otherwise = self.target(rows.pop().answer)
         if not rows:
             return (go_on(expression(otherwise)),)
+        if any(row.inherited for row in rows):
+            return self._by_map(rows, otherwise)
+        return self._in_turn(rows, otherwise)
+
+    def _in_turn(self, rows: list[Choice], otherwise: str) -> tuple[Simple, ...]:
+        """Return rules that hold what is compared against one choice after the other.
+
+        What a single location decides needs no variable, which would cost every request memory.
+        """
+        source, regexes = self._in_path([row.conditions for row in rows])
+        leads: dict[str, Simple] = {}
+        for regex, row in zip(regexes, rows, strict=True):
+            leads.setdefault(regex, go_on(expression(self.target(row.answer)), regex))
+        return (
+            Simple("rewrite", (Literal("^"), Expression(source))),
+            *leads.values(),
+            go_on(expression(otherwise)),
+        )
+
+    def _by_map(self, rows: list[Choice], otherwise: str) -> tuple[Simple, ...]:
+        """Return what looks at a map that all paths below some other share."""
         found = self._map([row.conditions for row in rows])
         targets = [self.target(row.answer) for row in rows]
         return (
@@ -74,16 +106,26 @@ class Dispatcher:
 
     def target(self, answer: Answer) -> str:
         """Return the key of the location that gives *answer*."""
+        key = self._key(ROUTE, answer)
+        self._targets.setdefault(key, answer)
+        return key
+
+    def behind_gate(self, answer: Answer) -> str:
+        """Return the name of the location that gives *answer* to those who were let in."""
+        key = self._key(LET_IN, answer)
+        self._gated.setdefault(key, answer)
+        return key
+
+    def _key(self, kind: str, answer: Answer) -> str:
         name, parts = target_name(answer)
-        key = f"{ROUTE}{name}"
+        key = f"{kind}{name}"
         if self._owners.setdefault(key, parts) != parts:
             key = f"{key}.{_digest(*parts, length=64)}"
-        self._targets.setdefault(key, answer)
         return key
 
     def _map(self, conditions: list[Conditions]) -> Map:
         source, rows = self._compared(conditions)
-        by = ", ".join(dict.fromkeys(word for c in conditions for word in _kinds(c)))
+        by = ", ".join(_all_kinds(conditions))
         variable = self._name("$decided_", source, *(f"{key}\n{i}" for key, i in rows.items()))
         self._maps[variable] = Map(
             why=f"decided by {by}",
@@ -101,19 +143,30 @@ class Dispatcher:
 
         Of equal keys the first counts.
         """
-        kinds = {word for c in conditions for word in _kinds(c)}
-        if kinds == {"method"}:
+        if _all_kinds(conditions).keys() == {"method"}:
             return "$request_method", _first(c.methods for c in conditions)
-        if kinds == {"path"}:
+        if _all_kinds(conditions).keys() == {"path"}:
             return str(KONG_PATH), _first((f"~^{c.path}",) for c in conditions)
+        source, regexes = self._lines(conditions)
+        return source, _first((f"~^{regex}$",) for regex in regexes)
+
+    def _in_path(self, conditions: list[Conditions]) -> tuple[str, list[str]]:
+        """Return what takes the path's place, and for each condition what that must match."""
+        if _all_kinds(conditions).keys() == {"path"}:
+            return str(KONG_PATH), [f"^{c.path}" for c in conditions]
+        source, regexes = self._lines(conditions)
+        # nginx takes what begins with $scheme for a redirect, and no path is empty.
+        return f"/{source}", [f"^/{regex}$" for regex in regexes]
+
+    def _lines(self, conditions: list[Conditions]) -> tuple[str, list[str]]:
+        """Return what is compared, a line each, and for each condition what these must match."""
         fields = [list(self._fields(c)) for c in conditions]
         sources = list(dict.fromkeys(source for found in fields for source, _ in found))
-        rows = []
+        regexes = []
         for found in fields:
             by_source = dict(found)
-            parts = [by_source.get(source, _ANY) for source in sources]
-            rows.append(("~^" + r"\n".join(parts) + "$",))
-        return "\n".join(sources), _first(rows)
+            regexes.append(r"\n".join(by_source.get(source, _ANY) for source in sources))
+        return "\n".join(sources), regexes
 
     def _fields(self, conditions: Conditions) -> Iterator[tuple[str, str]]:
         """Yield what is compared for *conditions*, and with which pattern."""
@@ -167,9 +220,12 @@ def _first(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
     return found
 
 
-def go_on(key: Expression) -> Simple:
-    """Return the directive that goes on with the location of *key* and the path."""
-    return Simple("rewrite", (Literal("^"), Expression(f"{key}{KONG_PATH}"), Literal("last")))
+def go_on(key: Expression, regex: str = "^") -> Simple:
+    """Return the directive that goes on with the location of *key* and the path.
+
+    It does so where *regex* matches what stands in the path's place.
+    """
+    return Simple("rewrite", (Literal(regex), Expression(f"{key}{KONG_PATH}"), Literal("last")))
 
 
 def _choice(index: int) -> str:
@@ -211,6 +267,11 @@ def _kinds(conditions: Conditions) -> Iterator[str]:
         yield f"header {header.name}"
     if conditions.path is not None:
         yield "path"
+
+
+def _all_kinds(conditions: Iterable[Conditions]) -> dict[str, None]:
+    """Return what decides, in the order in which it is looked at."""
+    return dict.fromkeys(word for c in conditions for word in _kinds(c))
 
 
 def _scheme(conditions: Conditions) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from compiler.lower.answers import GRPC_MESSAGE, GRPC_STATUS
 from compiler.lower.clients import MISSING, UNVERIFIED
 from compiler.lower.error_texts import CONTENT_TYPES, error_text
 from compiler.lower.formats import format_maps
@@ -83,14 +84,18 @@ _GRPC_STATUSES = (
 _GRPC_NAMES = (("404", "NotFound"), ("503", "Unavailable"), ("415", "InvalidArgument"),
                ("~^426", "InvalidArgument"))  # fmt: skip
 """What a router's own answer is called; all others are told by their message."""
+_GRPC_HEADERS = (
+    Simple("set", (Expression(GRPC_STATUS), Expression("$grpc_error"))),
+    Simple("set", (Expression(GRPC_MESSAGE), Expression("$grpc_error_name"))),
+)
 
 
 def error_pages(plan: Plan) -> tuple[Section, ...]:
     """Return which answers are Kong's."""
-    codes = sorted((*_KONGS, *_OWN, *((421,) if plan.handshakes else ())))
+    codes = sorted((*_KONGS, *_OWN, *((421,) if plan.asks_clients else ())))
     special = (
         *_SPECIAL,
-        *(_OF_CLIENTS if plan.handshakes else ()),
+        *(_OF_CLIENTS if plan.asks_clients else ()),
         *((code, told, REFUSED) for code, told in refusal_codes(plan)),
     )
     by_format = f"{ERRORS}$error_format"
@@ -129,6 +134,7 @@ def error_locations(plan: Plan) -> tuple[Location, ...]:
         Location(
             comment=f"an answer of the gateway itself: {name}",
             path=Literal(f"{ERRORS}{name}"),
+            remembered=_GRPC_HEADERS if name == "grpc" else (),
             directives=(
                 Simple("default_type", (Literal(content_type),)),
                 Simple("return", (200, body)),
@@ -144,10 +150,10 @@ def _texts(plan: Plan) -> dict[str, ErrorText]:
 
 def error_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind those locations."""
-    messages = _MESSAGES | (_MESSAGES_OF_CLIENTS if plan.handshakes else {})
+    messages = _MESSAGES | (_MESSAGES_OF_CLIENTS if plan.asks_clients else {})
     refused = {_REFUSED: MESSAGE} if plan.refusals else {}
     told = {str(status) for status in plan.refusals}
-    told |= {"401", "421"} if plan.handshakes else set()
+    told |= {"401", "421"} if plan.asks_clients else set()
     return (
         _map("what an error is called", _STATUS, "$error_message", _OTHER, messages, refused),
         *format_maps(plan.errors.default_type, tuple(told)),
@@ -157,7 +163,7 @@ def error_maps(plan: Plan) -> tuple[Map, ...]:
 
 
 def _grpc_maps(plan: Plan) -> tuple[Map, ...]:
-    """Return what headers tell a client of gRPC, and no other."""
+    """Return what headers tell a client of gRPC."""
     statuses = {f"{status}?{REFUSED}": str(grpc_status(status)) for status in plan.refusals}
     return (
         _map(
@@ -178,18 +184,6 @@ def _grpc_maps(plan: Plan) -> tuple[Map, ...]:
             ),
         ),
         *(_headers_of_refusals() if plan.refusals else ()),
-        _for_grpc("$grpc_status", "$grpc_error"),
-        _for_grpc("$grpc_message", "$grpc_error_name"),
-    )
-
-
-def _for_grpc(variable: str, value: str) -> Map:
-    return Map(
-        why="where it is told to a client of gRPC",
-        source=Expression("$uri"),
-        variable=variable,
-        default=None,
-        entries=((Literal(f"{ERRORS}grpc"), Expression(value)),),
     )
 
 

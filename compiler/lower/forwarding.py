@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.certificate_headers import certificate_headers
 from compiler.lower.clients import client_headers
 from compiler.lower.keys import connection_port
 from compiler.lower.maps import expression_map as _map
 from compiler.lower.paths import PATH_SENT
+from compiler.lower.urls import STRIPPED_PREFIX
 from compiler.model.nginx import Map
 from compiler.model.plan import Proxied
 from compiler.model.words import Expression, Literal
@@ -52,7 +54,7 @@ def forwarded_headers(plan: Plan) -> dict[str, str]:
     if plan.headers.request_id_to_upstream:
         headers["X-Kong-Request-Id"] = "$request_id"
     headers |= {name: f"$kept_{_snake(name)}" for name in _NAMED_HOPS}
-    headers |= client_headers(plan)
+    headers |= {**client_headers(plan), **certificate_headers(plan)}
     # A client's word for a proxy must not become one of ours.
     return headers | {"Proxy": "", "Proxy-Connection": ""}
 
@@ -113,10 +115,10 @@ def _prefix(plan: Plan) -> Iterator[Map]:
     if _own(plan)["prefix"]:
         yield _map(
             "what is taken off the path; the root alone is nothing",
-            "$stripped_prefix",
+            STRIPPED_PREFIX,
             "$prefix_taken",
             {"/": ""},
-            default="$stripped_prefix",
+            default=STRIPPED_PREFIX,
         )
 
 

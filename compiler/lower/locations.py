@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from compiler.lower import grpc, websockets
 from compiler.lower.answers import GRPC_UPSTREAM
 from compiler.lower.balancing import captured
-from compiler.lower.clients import lua_access, remembered_client
+from compiler.lower.certificate_headers import remembered_certificate
+from compiler.lower.clients import GRANTED, lua_access, remembered_client, remembered_groups
 from compiler.lower.dispatch import route_source
 from compiler.lower.origins import remembered_rules
 from compiler.lower.paths import ENCODED_PATH
-from compiler.lower.policies import ended, policy_ifs
+from compiler.lower.policies import ended, gate_ifs, later_ifs
 from compiler.lower.termination import termination_type
 from compiler.lower.upstream_tls import own_tls
-from compiler.lower.urls import as_it_came, passed_on, rewrites
+from compiler.lower.urls import STRIPPED_PREFIX, as_it_came, passed_on, rewrites
 from compiler.model.nginx import If, Location, Simple
 from compiler.model.plan import NoService, Proxied
 from compiler.model.protocols import GRPC, SECURE, WEBSOCKET
@@ -38,12 +39,17 @@ def lower_location(
     *,
     modifier: Literal | None,
     plain: bool,
+    let_in: bool = False,
 ) -> Location:
     """Return the location named *path* that gives *answer*, with what is injected into all.
 
-    *plain* tells whether requests may come without TLS, as far as the client is concerned.
+    *plain* tells whether requests may come without TLS, as far as the client is concerned. With
+    *let_in* they have passed a gate (`lower_gate`).
     """
-    ifs = (*_refusals(answer, plan, plain=plain), *policy_ifs(answer, plan))
+    ifs: tuple[If, ...] = ()
+    if not let_in:
+        ifs = (*_refusals(answer, plan, plain=plain), *gate_ifs(answer, plan))
+    ifs += later_ifs(answer, plan)
     typed = termination_type(answer)
     end = ended(answer, plan)
     if end or isinstance(answer, NoService):
@@ -55,7 +61,8 @@ def lower_location(
     else:
         ifs += _encoded(answer)
         directives = _with_injected((*typed, *_directives(answer, plan)), injected)
-    directives = (*lua_access(answer, plan), *directives)
+    if not let_in:
+        directives = (*lua_access(answer, plan), *directives)
     return Location(
         comment=f"route {answer.route.label} is answered here" if end else _comment(answer),
         modifier=modifier,
@@ -65,10 +72,40 @@ def lower_location(
             *remembered_rules(answer),
             # Also where nothing is passed on: nginx wants what headers name to be set somewhere.
             *(_remembered(answer) if isinstance(answer, Proxied) else ()),
-            *remembered_client(answer, plan),
+            *(remembered_groups(answer) if let_in else remembered_client(answer, plan)),
+            *remembered_certificate(answer.access),
         ),
         ifs=ifs,
         directives=directives,
+        source=route_source(answer.route),
+    )
+
+
+def lower_gate(
+    answer: Answer,
+    path: Literal,
+    plan: Plan,
+    behind: str,
+    *,
+    modifier: Literal | None,
+    plain: bool,
+) -> Location:
+    """Return the location named *path* that has Lua decide who goes on with the location *behind*.
+
+    *plain* is that of `lower_location`.
+    """
+    return Location(
+        comment=f"route {answer.route.label}: who is let in goes on with {behind}",
+        modifier=modifier,
+        path=path,
+        remembered=(
+            *_debug(answer, plan),
+            *remembered_rules(answer),
+            *remembered_client(answer, plan),
+            Simple("set", (Expression(GRANTED), expression(behind))),
+        ),
+        ifs=(*_refusals(answer, plan, plain=plain), *gate_ifs(answer, plan)),
+        directives=lua_access(answer, plan),
         source=route_source(answer.route),
     )
 
@@ -95,7 +132,7 @@ def _remembered(answer: Proxied) -> tuple[Simple, ...]:
     host = Expression("$http_host") if preserve else expression(answer.destination.host_header)
     found = [Simple("set", (Expression("$upstream_host"), host))]
     if answer.strips and answer.regex is None:
-        found.append(Simple("set", (Expression("$stripped_prefix"), expression(answer.path or ""))))
+        found.append(Simple("set", (Expression(STRIPPED_PREFIX), expression(answer.path or ""))))
     if answer.group is None:
         address = expression(answer.destination.peers[0].address)
         found.append(Simple("set", (Expression("$upstream_address"), address)))

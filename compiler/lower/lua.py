@@ -1,6 +1,7 @@
 """What Lua is told and which directives run it: for the target that has it.
 
-A module of `lua/` has its data here, and its directives in the block where they belong.
+A module of `lua/` has its data here, and its directives in the block where they belong. Directives
+call what `lua/init.lua` has loaded: `…_by_lua_file` reads its file in each worker, at some request.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from compiler.lower.certificates import (
 from compiler.model.layout import certificate_file, key_file
 from compiler.model.lua import DataFile, DataTable, LuaTest
 from compiler.model.nginx import TEMP_PATHS, Section, Simple
-from compiler.model.words import Expression, Literal, Raw
+from compiler.model.words import Code, Expression, Literal, Raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ def lower_test(plan: Plan, folder: str) -> LuaTest | None:
     temporary = tuple(
         Simple(f"{name}_temp_path", (Literal(f"{folder}/{name}"),)) for name in TEMP_PATHS
     )
-    end = Simple("init_worker_by_lua", (Literal("os.exit(0)"),))
+    end = Simple("init_worker_by_lua_block", (Code("os.exit(0)"),))
     return LuaTest(
         main=(
             *load_modules(plan),
@@ -106,7 +107,9 @@ def request_certificates(plan: Plan, sessions: Sessions) -> tuple[Simple, ...]:
     """Return the TLS directives of a server of requests: Lua chooses where it can."""
     if plan.lua is None or not plan.sni.certificates:
         return default_certificates(plan, sessions)
-    chosen = Simple("ssl_certificate_by_lua_file", (Literal("lua/certificate.lua"),))
+    # A file of its own would be read by each worker, and without it clients got the default.
+    code = Code('require("kcompile.certificates").serve()')
+    chosen = Simple("ssl_certificate_by_lua_block", (code,))
     kept = session_directives(plan, sessions)
     return (*static_certificates(plan.sni.default), *kept, chosen)
 

@@ -21,6 +21,7 @@ from compiler.lower.servers import lower_proxy_servers
 from compiler.lower.sizes import map_sizes, power
 from compiler.lower.stream import lower_stream
 from compiler.lower.upstreams import lower_upstreams
+from compiler.lower.urls import lower_left_maps
 from compiler.model.layout import dhparam_file
 from compiler.model.nginx import TEMP_PATHS, Main, Section, Simple
 from compiler.model.words import Literal, Raw
@@ -62,7 +63,7 @@ def lower(plan: Plan) -> Main:
     )
     proxy_servers, dispatch_maps = lower_proxy_servers(plan, own, _every_location(plan))
     routing_maps = (*lower_key_maps(plan), *dispatch_maps) if proxy_servers else ()
-    path_maps = lower_path_maps(plan) if proxy_servers else ()
+    path_maps = (*lower_path_maps(plan), *lower_left_maps(plan)) if proxy_servers else ()
     access_maps = (*client_maps(plan), *policy_maps(plan))
     servers = (*proxy_servers, *lower_control_servers(plan))
     raw = plan.directives
@@ -78,7 +79,7 @@ def lower(plan: Plan) -> Main:
     ):
         includes.append(Literal("conf/certificates.conf"))
     injected = {d.name for d in raw.get("http", ())}
-    names = max((len(name) for s in servers for name in s.names), default=0)
+    names = [name for server in servers for name in server.names]
     return Main(
         main=_main(plan),
         events=_events(raw.get("events", ())),
@@ -215,12 +216,13 @@ def _unrepeated(sections: Iterable[Section], plan: Plan, block: str) -> tuple[Se
     return tuple(section for section in kept if section.directives)
 
 
-def _sizes(maps: list[Map], longest_name: int, injected: set[str]) -> tuple[Section, ...]:
+def _sizes(maps: list[Map], names: list[Literal], injected: set[str]) -> tuple[Section, ...]:
     """Return the sizes of nginx's hash tables, in powers of two so that they seldom change."""
+    longest = max(map(len, names), default=0)
     own = (
         *map_sizes(maps),
-        Simple("server_names_hash_max_size", (1024,)),
-        Simple("server_names_hash_bucket_size", (power(longest_name + 32, 128),)),
+        Simple("server_names_hash_max_size", (power(2 * len(names), 1024),)),
+        Simple("server_names_hash_bucket_size", (power(longest + 32, 128),)),
         Simple("variables_hash_max_size", (power(8 * len(maps), 4096),)),
         *(_LONG_VARIABLES if any(len(found.variable) > 40 for found in maps) else ()),
         Simple("proxy_headers_hash_max_size", (1024,)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.access_data import asks_lua
 from compiler.lower.addresses import address_maps, address_refusals
 from compiler.lower.clients import client_refusals
 from compiler.lower.groups import all_refused, group_maps, group_refusals
@@ -22,15 +23,24 @@ def policy_maps(plan: Plan) -> tuple[Map, ...]:
     return (*address_maps(plan), *group_maps(plan), *termination_maps(plan))
 
 
-def policy_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
-    """Return what ends some of the requests to a route."""
-    return (
-        *preflights(answer),
-        *client_refusals(answer, plan),
-        *address_refusals(answer, plan),
-        *group_refusals(answer, plan),
-        *termination_ifs(answer, plan),
-    )
+def gate_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
+    """Return what answers requests to a route by what they come with."""
+    return (*preflights(answer), *client_refusals(answer, plan), *address_refusals(answer, plan))
+
+
+def later_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
+    """Return what ends some of those that were let in."""
+    return (*group_refusals(answer, plan), *termination_ifs(answer, plan))
+
+
+def has_gate(answer: Answer, plan: Plan) -> bool:
+    """Tell whether who is let in goes on in a location of its own.
+
+    Lua decides after all of a location's `if` and `return`, so what Kong does behind that has to
+    stand elsewhere.
+    """
+    later = (answer.access.groups, answer.access.termination)
+    return asks_lua(answer.access, plan) and any(found is not None for found in later)
 
 
 def ended(answer: Answer, plan: Plan) -> tuple[Simple, ...]:

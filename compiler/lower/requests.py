@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.answers import answer_maps, answer_section, hidden_headers
 from compiler.lower.balancing import cookie_texts, lower_captures, lower_hash_maps
-from compiler.lower.clients import lua_variables
+from compiler.lower.clients import client_texts, lua_variables
 from compiler.lower.error_texts import uses_dollar
 from compiler.lower.errors import error_maps
 from compiler.lower.forwarding import forwarding_maps, proxy_headers
@@ -103,7 +103,7 @@ def _uses_dollar(plan: Plan) -> bool:
     names = (answer.group.name for answer in proxied if answer.group is not None)
     keys = (table.key for table in plan.tables)
     texts = (d.host_header + (d.service.path or "") for d in destinations.values())
-    own = (*cookie_texts(plan), *policy_texts(plan))
+    own = (*cookie_texts(plan), *policy_texts(plan), *client_texts(plan))
     return uses_dollar(plan.errors) or any(
         "$" in text for text in (*texts, *stripped, *names, *keys, *own)
     )

@@ -15,9 +15,10 @@ from compiler.lower.clients import handshake_directives, sessions_of
 from compiler.lower.dispatch import NO_ROUTE, Dispatcher, go_on
 from compiler.lower.errors import error_locations, error_pages
 from compiler.lower.keys import ERRORS, EVERY_HOST, HTTPS_ONLY, location_key
-from compiler.lower.locations import lower_location, send_away
+from compiler.lower.locations import lower_gate, lower_location, send_away
 from compiler.lower.lua import request_certificates
 from compiler.lower.paths import REFUSED, UNMATCHED, escaped
+from compiler.lower.policies import has_gate
 from compiler.model.nginx import Location, Section, Server, Simple
 from compiler.model.words import Expression, Literal
 
@@ -117,7 +118,13 @@ class _Servers:
                     directives=(Simple("rewrite", (_NO_ERROR, location_key(plan))),),
                 ),
             ),
-            locations=(*routed, *locations.of_targets(), *_elsewhere(plan), *error_locations(plan)),
+            locations=(
+                *routed,
+                *locations.of_targets(),
+                *locations.of_gated(),
+                *_elsewhere(plan),
+                *error_locations(plan),
+            ),
         )
 
 
@@ -128,7 +135,7 @@ class _Locations:
         self, plan: Plan, injected: tuple[Simple, ...], dispatcher: Dispatcher, *, plain: bool
     ) -> None:
         self.dispatcher = dispatcher
-        self._targets = dispatcher.collect()
+        self._targets, self._gated = dispatcher.collect()
         self._plan = plan
         self._injected = injected
         self._plain = plain
@@ -143,6 +150,19 @@ class _Locations:
         """Yield the locations that decisions lead to, by name."""
         for key, answer in sorted(self._targets.items()):
             yield self._answering(answer, Literal(f"{key}/"), None, plain=self._plain)
+
+    def of_gated(self) -> Iterator[Location]:
+        """Yield the locations of those who were let in."""
+        for name, answer in sorted(self._gated.items()):
+            yield lower_location(
+                answer,
+                Literal(name),
+                self._plan,
+                self._injected,
+                modifier=None,
+                plain=self._plain,
+                let_in=True,
+            )
 
     def _of_table(self, table: HostTable) -> Iterator[Location]:
         if not any(node.path == "/" for node in table.nodes):
@@ -176,6 +196,9 @@ class _Locations:
     def _answering(
         self, answer: Answer, path: Literal, modifier: Literal | None, *, plain: bool
     ) -> Location:
+        if has_gate(answer, self._plan):
+            behind = self.dispatcher.behind_gate(answer)
+            return lower_gate(answer, path, self._plan, behind, modifier=modifier, plain=plain)
         return lower_location(
             answer, path, self._plan, self._injected, modifier=modifier, plain=plain
         )

@@ -1,7 +1,9 @@
-"""The path that an upstream receives, as `rewrite` rules.
+"""The path that an upstream receives: mostly a variable, else `rewrite` rules.
 
-A location is found by the key of its table or route and the path behind it, up to the first
-slash of which everything is ours; the rules take that away again.
+Most paths are put together of what all locations share: the request's path, or what is left of it
+behind a prefix (`lower_left_maps`). What a regular expression takes away has rules of its own. A
+location is found by the key of its table or route and the path behind it, up to the first slash
+of which everything is ours; the rules take that away again.
 
 Kong joins what is left of the request's path to the service's path with exactly one slash, and
 drops a `.` or `..` that stripping leaves in front (kong/router/utils.lua). nginx rewrites the
@@ -15,25 +17,115 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from compiler.lower.maps import expression_map
 from compiler.lower.paths import KONG_PATH, escaped
 from compiler.model.nginx import Simple
+from compiler.model.plan import Proxied
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Proxied
+    from compiler.model.nginx import Map
+    from compiler.model.plan import Plan
+
+STRIPPED_PREFIX = "$stripped_prefix"
+"""The variable that locations set to the prefix which they take off the path."""
 
 _BREAK = Literal("break")
-_AS_IT_IS = (Simple("rewrite", (Literal("^"), KONG_PATH, _BREAK)),)
 _DOTS = r"\.{0,2}"
+_LEFT, _LEFT_OR_ROOT = "$path_left", "$path_left_or_root"
+_UNLESS_ROOT = "$path_unless_root"
+_PREFIX_AND_PATH = f"{STRIPPED_PREFIX}\n{KONG_PATH}"
+# (?s): a path may hold a line feed, a prefix that is compared so does not. The slash at the end of
+# a prefix is the first of what is left.
+_BEHIND_PREFIX = r"~(?s)^([^\n]*?)/?\n\1"
+_LEFT_MAPS = (
+    expression_map(
+        "the path behind a service's own, which the root adds nothing to",
+        KONG_PATH,
+        _UNLESS_ROOT,
+        {"/": ""},
+        default=KONG_PATH,
+    ),
+    expression_map(
+        "the path behind what is taken off it: nothing, or a slash and more",
+        _PREFIX_AND_PATH,
+        _LEFT,
+        {
+            rf"{_BEHIND_PREFIX}{_DOTS}(?<path_behind>(?:/.*)?)\z": "$path_behind",
+            rf"{_BEHIND_PREFIX}(?<path_behind>.*)": "/$path_behind",
+        },
+    ),
+    expression_map(
+        "likewise, for services without a path of their own: at least a slash",
+        _PREFIX_AND_PATH,
+        _LEFT_OR_ROOT,
+        {rf"{_BEHIND_PREFIX}(?:{_DOTS}/|\.{{1,2}}\z)?(?<path_behind>.*)": "/$path_behind"},
+    ),
+)
+"""What is left of a path, by the prefix that is taken off it: one expression for all."""
 
 
 def rewrites(answer: Proxied, *, encoded: bool) -> tuple[Simple, ...]:
     """Return the rules for `strip_path` and the service's path, and against the location's key."""
+    behind = _behind_base(answer)
     base = _base(answer, encoded=encoded)
-    if answer.strips:
-        kept = _unstripped(answer, base, encoded=encoded) if answer.may_keep else ()
-        return (*_stripped(answer, base), *kept)
-    return _unstripped(answer, base, encoded=encoded)
+    if behind is not None:
+        return () if encoded else (_put(_joined(base, behind)),)
+    if not answer.strips:
+        return (_rewrite("/(.*)", base, "$1"),)
+    return (*_stripped(answer, base), *(_kept(answer, base) if answer.may_keep else ()))
+
+
+def passed_on(answer: Proxied) -> str:
+    """Return the path and query of a request that is passed on as it was sent."""
+    behind = _behind_base(answer)
+    path = "$uri" if behind is None else _joined(_base(answer, encoded=True), behind)
+    return f"{path}$sent_query"
+
+
+def as_it_came() -> tuple[Simple, ...]:
+    """Return the rule against the location's key alone."""
+    return (_put(KONG_PATH),)
+
+
+def lower_left_maps(plan: Plan) -> tuple[Map, ...]:
+    """Return the maps that work out what follows services' paths, those that are used."""
+    proxied = (answer for answer in plan.answers if isinstance(answer, Proxied))
+    used = {_behind_base(answer) for answer in proxied if not answer.destination.speaks_grpc}
+    return tuple(found for found in _LEFT_MAPS if found.variable in used)
+
+
+def _behind_base(answer: Proxied) -> str | None:
+    """Return the variable that follows the service's path, None where there is no such."""
+    base = answer.service.path or "/"
+    if answer.joins_literally and (answer.strips or base != "/"):
+        return None
+    if not answer.strips:
+        return _whole(base)
+    path = answer.path or ""
+    if answer.regex is not None or escaped(path) != path:
+        return None
+    return _LEFT_OR_ROOT if base == "/" else _LEFT
+
+
+def _whole(base: str) -> str:
+    """Return what follows *base* where nothing is stripped."""
+    return KONG_PATH if base.endswith("/") else _UNLESS_ROOT
+
+
+def _joined(base: str, behind: str) -> Expression:
+    return Expression(expression(base.removesuffix("/")) + behind)
+
+
+def _put(path: Expression) -> Simple:
+    return Simple("rewrite", (Literal("^"), path, _BREAK))
+
+
+def _kept(answer: Proxied, base: str) -> tuple[Simple, ...]:
+    """Return the rule for what the route's regular expression leaves alone."""
+    if answer.joins_literally and base != "/":
+        return (_rewrite("/(.*)", base, "$1"),)
+    return (_put(_joined(base, _whole(base))),)
 
 
 def _stripped(answer: Proxied, base: str) -> tuple[Simple, ...]:
@@ -45,41 +137,15 @@ def _stripped(answer: Proxied, base: str) -> tuple[Simple, ...]:
     return _without_prefix(answer.path or "", taken, base.removesuffix("/"))
 
 
-def _unstripped(answer: Proxied, base: str, *, encoded: bool) -> tuple[Simple, ...]:
-    if base == "/":
-        return () if encoded and not answer.may_keep else _AS_IT_IS
-    if answer.joins_literally:
-        return (_rewrite("/(.*)", base, "$1"),)
-    return _joined(base)
-
-
-def as_it_came() -> tuple[Simple, ...]:
-    """Return the rule against the location's key alone."""
-    return _AS_IT_IS
-
-
 def _literally(taken: str, base: str) -> Simple:
     """Put *base* in place of what *taken* matches, with at most one slash between."""
     dots = _DOTS if base.endswith("/") else r"\.{1,2}"
     return _rewrite(rf"{taken}(?:{dots}/|\.{{1,2}}\z)?(?<rest_of_path>.*)", base, "$rest_of_path")
 
 
-def passed_on(answer: Proxied) -> str:
-    """Return the path and query of a request that is passed on as it was sent."""
-    unchanged = not answer.strips and _base(answer, encoded=True) == "/"
-    return f"{KONG_PATH if unchanged else '$uri'}$sent_query"
-
-
 def _base(answer: Proxied, *, encoded: bool) -> str:
     path = answer.service.path or "/"
     return path if encoded else unquote(path, errors="surrogateescape")
-
-
-def _joined(base: str) -> tuple[Simple, ...]:
-    """Put *base* in front of the whole path."""
-    if base.endswith("/"):
-        return (_rewrite("/(.*)", base.removesuffix("/"), "/$1"),)
-    return (_rewrite("(?:/|(/.+))", base, "$1"),)
 
 
 def _without_prefix(path: str, prefix: str, base: str) -> tuple[Simple, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
+from compiler.model.revocation import NO_LISTS, RevocationLists
 from compiler.model.values import value
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ Revocation = Literal["SKIP", "IGNORE_CA_ERROR", "STRICT"]
 class Trust:
     """Whose certificates are believed: those of `authorities` (ids of entities, sorted).
 
-    With `partial_chains` an authority that others certify is an end of the chain, too.
+    With `partial_chains` an authority that others certify is an end of the chain, too. `lists`
+    tell who was revoked; where it does not matter (SKIP) there are none.
     """
 
     authorities: tuple[str, ...]
     bundle: Bundle
     partial_chains: bool = False
     revocation: Revocation = "IGNORE_CA_ERROR"
+    lists: RevocationLists = NO_LISTS
 
 
 @value(kw_only=True)
@@ -68,6 +71,14 @@ class CertificateAuth:
     anonymous: Consumer | None
     group_by: Literal["CN", "DN"]
     sends_names: bool
+
+
+@value()
+class CertificateHeader:
+    """A header that tells upstreams something of a client's certificate."""
+
+    name: str
+    what: Literal["certificate", "serial", "issuer", "subject", "fingerprint"]
 
 
 @value(kw_only=True)
@@ -163,6 +174,7 @@ class Access:
     certificate: CertificateAuth | None = None
     requests_certificate: bool = False
     header_certificate: CertificateAuth | None = None
+    told: tuple[CertificateHeader, ...] = ()
     addresses: AddressRestriction | None = None
     groups: GroupRule | None = None
     termination: Termination | None = None

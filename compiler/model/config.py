@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from compiler.model.revocation import RevocationLists
 from compiler.model.values import value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from compiler.model.entities import Entities
     from compiler.model.place import Origin
+    from compiler.model.revocation import RevocationList
     from compiler.model.settings import Settings
     from compiler.model.x509 import X509, Bundle, KeyPair
 
@@ -71,12 +73,14 @@ class Materials:
     Stream listeners have the proxy's. `stream` is to streams, and `grpc_upstream` to
     gRPC, what `upstream` is to requests.
     `certificates` and `cas` are keyed by entity id; broken ones are missing (and reported).
+    `revoked` holds what authorities say of their certificates, by their id; few have such a list.
     `templates` are the texts that `error_template_*` name, by format.
     """
 
     server: Mapping[str, tuple[KeyPair, ...]]
     certificates: Mapping[str, CertificatePairs]
     cas: Mapping[str, X509]
+    revoked: Mapping[str, RevocationList]
     upstream: UpstreamTlsDefaults
     grpc_upstream: UpstreamTlsDefaults
     stream: UpstreamTlsDefaults
@@ -86,6 +90,20 @@ class Materials:
     def defaults_of(self, protocol: str) -> UpstreamTlsDefaults:
         """Return the defaults for services of *protocol*: nginx has others for gRPC."""
         return self.grpc_upstream if protocol == "grpcs" else self.upstream
+
+    def lists_for(self, authorities: Iterable[str]) -> RevocationLists:
+        """Return what is known of certificates below *authorities* (ids) that were revoked.
+
+        Chains may lead through authorities that these certify, so their lists count, too.
+        """
+        below = dict.fromkeys(i for i in authorities if i in self.cas)
+        waiting = list(below) if self.revoked else []
+        while waiting:
+            issuer = self.cas[waiting.pop()]
+            found = [i for i, ca in self.cas.items() if i not in below and ca.signed_by(issuer)]
+            below |= dict.fromkeys(found)
+            waiting += found
+        return RevocationLists.of(self.revoked[i] for i in below if i in self.revoked)
 
 
 @value(kw_only=True)

@@ -62,5 +62,6 @@ class Inputs:
     names_at_start: bool
     now: datetime
     files: FileReader
+    crls: tuple[SourceText, ...] = ()
     stream: StreamModule = StreamModule()
     lua: LuaModule = LuaModule()

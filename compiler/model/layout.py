@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from compiler.model.revocation import RevocationLists
     from compiler.model.x509 import Bundle, KeyPair
 
 
@@ -21,6 +22,11 @@ def key_file(pair: KeyPair) -> str:
 def bundle_file(bundle: Bundle) -> str:
     """Return the path of a bundle of trusted certificates."""
     return f"tls/ca/{bundle.name}.pem"
+
+
+def lists_file(lists: RevocationLists) -> str:
+    """Return the path of lists of revoked certificates."""
+    return f"tls/crls/{lists.name}.pem"
 
 
 def dhparam_file(value: str) -> str:

@@ -432,6 +432,12 @@ class Plan:
         return tuple(answer for table in self.tables for answer in table.answers)
 
     @cached_property
+    def asks_clients(self) -> bool:
+        """Tell whether any client has to say who it is, or is asked for a certificate."""
+        authenticates = any(answer.access.authentications for answer in self.answers)
+        return bool(self.handshakes) or authenticates
+
+    @cached_property
     def refusals(self) -> tuple[int, ...]:
         """Return the statuses by which plugins refuse requests in their own words, sorted."""
         asking = (answer for answer in self.answers if answer.access is not OPEN)

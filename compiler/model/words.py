@@ -21,7 +21,13 @@ class Raw(str):
     __slots__ = ()
 
 
-Word = Literal | Expression | Raw | int | bool
+class Code(str):
+    """Lua of the compiler's own, as the last word of a directive whose name ends in `_block`."""
+
+    __slots__ = ()
+
+
+Word = Literal | Expression | Raw | Code | int | bool
 
 DOLLAR = "${literal_dollar}"
 """How a user's `$` is spelt inside an expression: nginx has no escape for it."""

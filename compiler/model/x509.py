@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
@@ -104,6 +105,14 @@ class X509:
         """Tell whether *other* has the name of its issuer."""
         return self.loaded.issuer == other.loaded.subject
 
+    def signed_by(self, other: X509) -> bool:
+        """Tell whether *other* is its issuer, by name and by signature."""
+        try:
+            self.loaded.verify_directly_issued_by(other.loaded)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            return False
+        return True
+
     def covers(self, host: str) -> bool:
         """Tell whether a TLS client accepts it for *host* (X.509 wildcards cover one label)."""
         wanted = host.lower().rstrip(".")
@@ -146,19 +155,21 @@ class KeyPair:
     @cached_property
     def certificate_text(self) -> str:
         """Return the chain as PEM."""
-        return "".join(certificate.pem for certificate in self.chain)
+        return "".join([certificate.pem for certificate in self.chain])
 
-    @cached_property
+    @property
     def certificate_digest(self) -> str:
         """Return the SHA-256 of the chain's text, in hex."""
-        if self.digests is not None:
-            return self.digests[0]
-        return sha256(self.certificate_text.encode()).hexdigest()
+        return (self.digests or self._digests)[0]
 
-    @cached_property
+    @property
     def key_digest(self) -> str:
         """Return the SHA-256 of the key's text, in hex."""
-        return self.key.fingerprint() if self.digests is None else self.digests[1]
+        return (self.digests or self._digests)[1]
+
+    @cached_property
+    def _digests(self) -> tuple[str, str]:
+        return sha256(self.certificate_text.encode()).hexdigest(), self.key.fingerprint()
 
     @property
     def certificate_name(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from compiler.model.access import OPEN, Access
 from compiler.plan.addresses import plan_addresses
 from compiler.plan.certificate_auth import CertificateAuthPlanner
+from compiler.plan.certificate_headers import plan_certificate_headers
 from compiler.plan.memberships import memberships, plan_groups
 from compiler.plan.origins import plan_cross_origin
 from compiler.plan.scopes import ScopedPlugins
@@ -26,8 +27,8 @@ _T = TypeVar("_T")
 class AccessPlanner:
     """Plans what routes ask for; equal ones are asked for once."""
 
-    def __init__(self, config: Config, report: Report) -> None:
-        self._plugins = ScopedPlugins(config)
+    def __init__(self, config: Config, target: str, report: Report) -> None:
+        self._plugins = ScopedPlugins(config, target)
         self._certificates = CertificateAuthPlanner(config, report)
         self._report = report
         self._planned: dict[str, Any] = {}
@@ -42,6 +43,7 @@ class AccessPlanner:
             "cross_origin": self._of("cors", route, self._cross_origin),
             "certificate": self._certificate("mtls-auth", route),
             "header_certificate": self._certificate("header-cert-auth", route),
+            "told": self._of("tls-metadata-headers", route, plan_certificate_headers) or (),
             "requests_certificate": self._plugins.applying("tls-handshake-modifier", route)
             is not None,
             "addresses": self._of("ip-restriction", route, plan_addresses),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compiler.model.access import CertificateAuth, ConsumerLookup, Match, Trust
+from compiler.model.revocation import NO_LISTS
 from compiler.model.x509 import Bundle
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class CertificateAuthPlanner:
             if auth.anonymous is not None:
                 ids[auth.anonymous.id] = None
             if auth.lookup is not None:
+                ids |= dict.fromkeys(match.consumer for match in self.credentials(auth.plugin.name))
                 ids |= dict.fromkeys(match.consumer for match in auth.lookup.matches)
                 ids |= dict.fromkeys(filter(None, (auth.lookup.default,)))
         return tuple(self._config.entities.consumers[identifier] for identifier in ids)
@@ -83,19 +85,28 @@ class CertificateAuthPlanner:
             bundle=self._bundles[authorities],
             partial_chains=bool(said["allow_partial_chain"]),
             revocation=said["revocation_check_mode"],
+            lists=NO_LISTS
+            if said["revocation_check_mode"] == "SKIP"
+            else self._config.materials.lists_for(authorities),
         )
 
     def _consumer(self, identifier: str | None) -> Consumer | None:
         return None if identifier is None else self._config.entities.consumers[identifier]
 
     def _lookup(self, plugin: Plugin) -> ConsumerLookup:
-        matches = tuple(self._matches(plugin.name, plugin.config["consumer_by"] or ()))
-        return ConsumerLookup(matches=matches, default=plugin.config["default_consumer"])
+        matches = tuple(self._matches(plugin))
+        return ConsumerLookup(matches=matches, default=plugin.config.get("default_consumer"))
 
-    def _matches(self, name: str, consumer_by: tuple[str, ...]) -> Iterator[Match]:
+    def _matches(self, plugin: Plugin) -> Iterator[Match]:
         """Yield names of consumers in Kong's order: those tied to an authority come first."""
-        yield from self.credentials(name)
-        for field in consumer_by:
+        cas = self._config.materials.cas
+        # A credential tied to another authority is worth nothing here, whatever the name.
+        counting = {
+            None,
+            *(cas[identifier].sha256 for identifier in plugin.config["ca_certificates"]),
+        }
+        yield from (m for m in self.credentials(plugin.name) if m.authority in counting)
+        for field in plugin.config["consumer_by"] or ():
             for consumer in self._config.entities.consumers.values():
                 name = getattr(consumer, field)
                 if name is not None:

@@ -197,7 +197,16 @@ class _Planner:
             name=name or "clients of no other name",
             one=one.route.label,
             other=other.route.label,
+            difference=_difference(one.trust, other.trust),
         )
+
+
+def _difference(one: Trust | None, other: Trust | None) -> str:
+    if one is not None and other is not None and one.authorities == other.authorities:
+        if one.revocation != other.revocation:
+            return f"have revocation_check_mode {one.revocation} and {other.revocation}"
+        return "differ in allow_partial_chain"
+    return "trust certificates of different authorities"
 
 
 def _handshake(names: Iterable[str], asked: _Asked | None, tables: frozenset[str]) -> Handshake:

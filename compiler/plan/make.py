@@ -16,9 +16,9 @@ from compiler.plan.directives import plan_directives
 from compiler.plan.handshakes import plan_handshakes
 from compiler.plan.headers import plan_errors, plan_headers
 from compiler.plan.lua import plan_lua
-from compiler.plan.memberships import report_after_lua, report_groups
+from compiler.plan.memberships import report_groups
 from compiler.plan.names import plan_lookup
-from compiler.plan.open_ways import report_open_ways
+from compiler.plan.open_ways import report_open_ways, report_untold
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import flavor_of, plan_tables, request_candidates
@@ -65,7 +65,7 @@ def make_plan(
     listen = _listen_groups(config, self_signed)
     destinations = _destinations(config, features, inputs, report)
     flavor = flavor_of(settings)
-    access = AccessPlanner(config, report)
+    access = AccessPlanner(config, inputs.target, report)
     tables, groups = plan_tables(
         request_candidates(config, report),
         config.entities.services,
@@ -81,10 +81,9 @@ def make_plan(
     alike = not settings.items("trusted_ips") and not headers.debug
     https_only = https_only_tables(tables) if alike else ()
     report_open_ways(tables, report)
-    report_restricted_streams(config, report)
+    report_untold(tables, report)
+    report_restricted_streams(config, inputs.target, report)
     report_groups(tables, report)
-    if lua is not None:
-        report_after_lua(tables, report)
     report_cost(tables, features, inputs.nginx_version, report)
     for defaults, reached in (
         (config.materials.upstream, [d for d in destinations.values() if not d.speaks_grpc]),

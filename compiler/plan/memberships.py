@@ -55,25 +55,6 @@ def report_groups(tables: Iterable[HostTable], report: Report) -> None:
             _report(rules.GROUPS_BY_SUBJECT, answer, rule, report)
 
 
-def report_after_lua(tables: Iterable[HostTable], report: Report) -> None:
-    """Report what Kong decides once it is known who asks: Lua knows that later than nginx does."""
-    answers = (answer for table in tables for answer in table.answers)
-    for answer in {answer.route.id: answer for answer in answers}.values():
-        access = answer.access
-        if not access.authentications:
-            continue
-        for found in (access.groups, access.termination):
-            if found is not None:
-                report.add(
-                    rules.AFTER_LUA,
-                    found.plugin.source.place("name"),
-                    entity=found.plugin.ref,
-                    plugin=found.plugin.name,
-                    route=answer.route.label,
-                    first=access.authentications[0].plugin.name,
-                )
-
-
 def _is_by_subject(access: Access) -> bool:
     return any(auth.lookup is None and auth.group_by == "DN" for auth in access.authentications)
 

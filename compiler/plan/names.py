@@ -47,9 +47,8 @@ def asks_for_srv(name: str, settings: Settings, *, use_srv_name: bool) -> bool:
     Names that begin with an underscore are made for them; so are, by what the setting is for,
     the targets of an upstream with use_srv_name.
     """
-    if "SRV" not in record_types(settings)[1]:
-        return False
-    return name.startswith("_") or (use_srv_name and not settings.flag("new_dns_client"))
+    meant = name.startswith("_") or (use_srv_name and not settings.flag("new_dns_client"))
+    return meant and "SRV" in record_types(settings)[1]
 
 
 def srv_problem(name: str, features: Features) -> tuple[str, str] | None:

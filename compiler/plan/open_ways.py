@@ -1,4 +1,4 @@
-"""Services that are reached with a client's certificate by one route, and without by another."""
+"""Routes that are less than they seem: ways around a certificate, and certificates of nobody."""
 
 from __future__ import annotations
 
@@ -31,6 +31,24 @@ def report_open_ways(tables: Iterable[HostTable], report: Report) -> None:
         if service in guarded:
             for answer in answers.values():
                 _report(answer, guarded[service].route, report)
+
+
+def report_untold(tables: Iterable[HostTable], report: Report) -> None:
+    """Report each route that tells upstreams of certificates that no client is asked for."""
+    for route in {
+        answer.route.id: answer.route
+        for table in tables
+        for answer in table.answers
+        if answer.access.told
+        and answer.access.certificate is None
+        and not answer.access.requests_certificate
+    }.values():
+        report.add(
+            rules.CERTIFICATE_NOT_ASKED,
+            route.source.place("name"),
+            entity=route.ref,
+            route=route.label,
+        )
 
 
 def _report(answer: Proxied, guarded: Route, report: Report) -> None:

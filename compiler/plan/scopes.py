@@ -20,11 +20,13 @@ class ScopedPlugins:
     The protocols of a plugin say for which of the two it runs, and no more.
     """
 
-    def __init__(self, config: Config, *, connections: bool = False) -> None:
+    def __init__(self, config: Config, target: str, *, connections: bool = False) -> None:
         self._plugins = {
             (plugin.name, plugin.route, plugin.service): plugin
             for plugin in config.entities.plugins.values()
-            if plugin.enabled and is_compiled(plugin) and _runs_for(plugin, connections=connections)
+            if plugin.enabled
+            and is_compiled(plugin, target)
+            and _runs_for(plugin, connections=connections)
         }
 
     def __bool__(self) -> bool:

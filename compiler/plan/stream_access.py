@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from compiler.model.diagnostic import Report
 
 
-def report_restricted_streams(config: Config, report: Report) -> None:
+def report_restricted_streams(config: Config, target: str, report: Report) -> None:
     """Report each route of connections whose clients' addresses are restricted."""
-    plugins = ScopedPlugins(config, connections=True)
+    plugins = ScopedPlugins(config, target, connections=True)
     for route in config.entities.routes.values():
         if not is_stream(route.protocols):
             continue

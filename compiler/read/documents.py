@@ -9,36 +9,22 @@ from compiler.model.diagnostic import Report
 from compiler.model.document import Document, MappingNode, SequenceNode
 from compiler.model.place import Place
 from compiler.read.json_document import read_json
-from compiler.read.pieces import read_around
 from compiler.read.yaml_document import UNREADABLE, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from compiler.model.inputs import SourceText
-    from compiler.read.pieces import Cut, Elsewhere
 
 MAX_BYTES = 100 * 1024 * 1024
 """The largest file that is read."""
 
 
-def read_documents(
-    sources: Iterable[SourceText],
-    report: Report,
-    cut: tuple[Cut, Callable[[], Elsewhere]] | None = None,
-) -> list[Document]:
-    """Return a document for every source whose top level is a mapping; report the others.
-
-    *cut* holds the parts of one of them, and gives those that are read elsewhere meanwhile.
-    """
+def read_documents(sources: Iterable[SourceText], report: Report) -> list[Document]:
+    """Return a document for every source whose top level is a mapping; report the others."""
     documents = []
     for source in sources:
-        document = None
-        if cut is not None and cut[0].source is source and len(source.data) <= MAX_BYTES:
-            root = read_around(*cut)
-            document = None if root is None else Document(source.name, root)
-        if document is None:
-            document = read_document(source, report)
+        document = read_document(source, report)
         if document is not None:
             documents.append(document)
     return documents

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 from yaml.reader import ReaderError
 
 from compiler.catalog import document_rules as rules
-from compiler.model.diagnostic import Related, Report
+from compiler.model.diagnostic import Related
 from compiler.model.document import MappingNode, SequenceNode
 from compiler.model.place import Place
+from compiler.read.regular_yaml import read_regular
 from compiler.read.scalars import SPECIAL_STARTS, plain_scalar, tagged_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from compiler.model.diagnostic import Rule
+    from compiler.model.diagnostic import Report, Rule
     from compiler.model.document import Position
 
 MAX_DEPTH = 100
@@ -60,6 +60,9 @@ def read_yaml(name: str, data: bytes, report: Report) -> Any:
     reader = _Reader(name, report)
     try:
         with paused_collector():
+            regular = read_regular(name, data)
+            if regular is not None and regular[1] <= MAX_NODES:
+                return regular[0]
             return reader.read(yaml.CSafeLoader(data))
     except _StopReadingError:
         return UNREADABLE
@@ -74,30 +77,6 @@ def read_yaml(name: str, data: bytes, report: Report) -> Any:
             rules.DOCUMENT_SYNTAX, Place(name), language="YAML", problem=problem, hint=_DEFAULT_HINT
         )
     return UNREADABLE
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some of a document's fields, or a list's items, read alone; *line* (from 0) is their end."""
-
-    root: MappingNode | SequenceNode
-    nodes: int
-    line: int
-
-
-def read_piece(name: str, data: bytes, line: int) -> Piece | None:
-    """Read fields of a document's top level, or items of a list, that begin at *line* (from 0).
-
-    None where anything is wrong, or could mean something else in the whole document.
-    """
-    report = Report()
-    reader = _Reader(name, report, line)
-    try:
-        with paused_collector():
-            piece = reader.read_piece(yaml.CSafeLoader(data))
-    except (_StopReadingError, yaml.YAMLError):
-        return None
-    return None if list(report) else piece
 
 
 @contextmanager
@@ -148,11 +127,9 @@ class _Reader:
     the anchor it is known by. An alias puts the same node in a second place.
     """
 
-    def __init__(self, name: str, report: Report, line: int = 0) -> None:
+    def __init__(self, name: str, report: Report) -> None:
         self.name = name
         self.report = report
-        # The number of the first line.
-        self.first = line + 1
         self.anchors: dict[str, Any] = {}
         self.sizes: dict[str, int] = {}
         self.open_anchors: set[str] = set()
@@ -169,31 +146,12 @@ class _Reader:
         next_event()  # the document ends
         following = next_event()
         if not isinstance(following, yaml.StreamEndEvent):
-            self._stop(rules.SEVERAL_DOCUMENTS, self._position(following), {})
+            self._stop(rules.SEVERAL_DOCUMENTS, _position(following), {})
         return root
-
-    def read_piece(self, parser: Any) -> Piece | None:
-        next_event = parser.get_event
-        next_event()  # the stream begins
-        begin = next_event()
-        if isinstance(begin, yaml.StreamEndEvent) or begin.version or begin.tags:
-            return None
-        if begin.explicit and self.first > 1:
-            return None
-        root = parser.peek_event()
-        if not isinstance(root, yaml.CollectionStartEvent) or root.flow_style:
-            return None
-        if self._position(root)[1] > 1 or root.anchor or root.tag:
-            return None
-        node = self._read_node(next_event)
-        end, following = next_event(), next_event()
-        if end.explicit or not isinstance(following, yaml.StreamEndEvent):
-            return None
-        return Piece(node, self.nodes, self._position(following)[0] - 1)
 
     def _read_node(self, next_event: Any) -> Any:  # noqa: C901, PLR0912, PLR0915 - the hot loop
         """Read events until the node that begins with the next one is complete."""
-        name, first = self.name, self.first
+        name = self.name
         anchors = self.anchors
         scalar_event, mapping_start = yaml.ScalarEvent, yaml.MappingStartEvent
         sequence_start, alias_event = yaml.SequenceStartEvent, yaml.AliasEvent
@@ -213,7 +171,7 @@ class _Reader:
                 nodes += 1
                 value: Any = event.value
                 if in_mapping and key is None:
-                    position = (mark.line + first, mark.column + 1)
+                    position = (mark.line + 1, mark.column + 1)
                     key = strings.setdefault(value, value)
                     if key == "<<" and not event.style:
                         continue
@@ -233,7 +191,7 @@ class _Reader:
                     self.sizes[event.anchor] = 1
             elif kind is mapping_start or kind is sequence_start:
                 nodes += 1
-                position = (mark.line + first, mark.column + 1)
+                position = (mark.line + 1, mark.column + 1)
                 if in_mapping and key is None:
                     self._stop(rules.BAD_KEY, position, {"actual": "a mapping or list"})
                 if len(stack) >= MAX_DEPTH:
@@ -250,7 +208,7 @@ class _Reader:
                 container, key = node, None
                 continue
             elif kind is alias_event:
-                position = (mark.line + first, mark.column + 1)
+                position = (mark.line + 1, mark.column + 1)
                 value = self._aliased(event.anchor, position)
                 if in_mapping and key is None:
                     if type(value) is not str:
@@ -274,14 +232,14 @@ class _Reader:
                 return value
             if in_mapping:
                 if key == "<<" and "<<" not in container.keys_at:
-                    self._merge(container, value, (mark.line + first, mark.column + 1))
+                    self._merge(container, value, (mark.line + 1, mark.column + 1))
                 else:
                     container[key] = value
                 key = None
             else:
                 container.append(value)
                 position_of = getattr(value, "position", None) if kind is not alias_event else None
-                container.items_at.append(position_of or (mark.line + first, mark.column + 1))
+                container.items_at.append(position_of or (mark.line + 1, mark.column + 1))
 
     def _replaces_merged(self, mapping: MappingNode, key: str, position: Position) -> bool:
         """Tell whether *key* came by '<<'; report it as written twice otherwise."""
@@ -331,7 +289,7 @@ class _Reader:
         except ValueError as error:
             self.report.add(
                 rules.DOCUMENT_SYNTAX,
-                Place(self.name, *self._position(event)),
+                Place(self.name, *_position(event)),
                 language="YAML",
                 problem=str(error),
                 hint="remove the tag, or write the value as the tag says",
@@ -346,5 +304,6 @@ class _Reader:
         self.report.add(rule, Place(self.name, *position), **fields)
         raise _StopReadingError
 
-    def _position(self, event: Any) -> Position:
-        return event.start_mark.line + self.first, event.start_mark.column + 1
+
+def _position(event: Any) -> Position:
+    return event.start_mark.line + 1, event.start_mark.column + 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[str], str | None]
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile("[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _NAME = re.compile(r"[0-9A-Za-z._~\x80-\ud7ff\ue000-\U0010ffff-]+")
 _TAG = re.compile(r"[ -+\-.0-~\x80-\ud7ff\ue000-\U0010ffff]+")
 _METHOD = re.compile(r"[A-Z]+")

@@ -54,6 +54,9 @@ def report_choice(
     name: str, choices: tuple[Any, ...], value: Any, place: Place, problems: Problems
 ) -> None:
     """Report a *value* that is not one of *choices*."""
+    if _holds_pem(value):
+        report_invalid(name, "", place, problems, pem=True)
+        return
     known = ", ".join(map(str, choices))
     near = nearest(value, map(str, choices), "")
     problems.add(
@@ -65,9 +68,16 @@ def report_choice(
     )
 
 
-def report_invalid(name: str, problem: str, place: Place, problems: Problems) -> None:
-    """Report what a check said; advice after a semicolon becomes the hint."""
+def report_invalid(
+    name: str, problem: str, place: Place, problems: Problems, *, pem: bool = False
+) -> None:
+    """Report what a check said; advice after a semicolon becomes the hint.
+
+    PEM that went astray is not shown: it may be a key.
+    """
     suggestion = "correct the value"
+    if pem or _holds_pem(problem):
+        problem = "PEM does not belong here"
     if "; write " in problem:
         problem, suggestion = problem.rsplit("; ", 1)
     problems.add(rules.INVALID_VALUE, place, field=name, problem=problem, suggestion=suggestion)
@@ -93,3 +103,7 @@ def report_unknown(name: str, node: MappingNode, plan: Plan, problems: Problems)
         field=plan.prefix + name,
         suggestion=suggestion,
     )
+
+
+def _holds_pem(value: object) -> bool:
+    return isinstance(value, str) and "-----BEGIN " in value

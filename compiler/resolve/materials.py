@@ -16,15 +16,16 @@ from compiler.resolve.pem import (
     parse_certificates,
     parse_dhparam,
 )
+from compiler.resolve.revocation import resolve_lists
 from compiler.resolve.upstream_defaults import resolve_upstream_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from compiler.model.config import UpstreamTlsDefaults
     from compiler.model.diagnostic import EntityRef, Report
     from compiler.model.entities import CaCertificate, Certificate, Entities
-    from compiler.model.inputs import FileReader
+    from compiler.model.inputs import FileReader, SourceText
     from compiler.model.place import Place
     from compiler.model.settings import Settings
     from compiler.model.x509 import X509, KeyPair
@@ -51,12 +52,14 @@ def resolve_materials(
     *,
     files: FileReader,
     system_ca: str | None,
+    lists: Iterable[SourceText] = (),
     matches: Matches | None = None,
     report: Report,
 ) -> Materials:
     """Read and parse everything that holds a certificate; report what is broken.
 
-    *matches* are pairs of entities that were parsed already.
+    *lists* are those of revoked certificates; *matches* are pairs of entities that were parsed
+    already.
     """
     loader = Loader(settings, files, report)
     client = loader.client_pair()
@@ -73,10 +76,12 @@ def resolve_materials(
             report=report,
         )
 
+    cas = _entity_cas(entities.ca_certificates, report)
     return Materials(
         server=_server_pairs(settings, loader),
         certificates=_entity_pairs(entities.certificates, matches or {}, report),
-        cas=_entity_cas(entities.ca_certificates, report),
+        cas=cas,
+        revoked=resolve_lists(lists, cas, report),
         upstream=defaults("proxy", not protocols.isdisjoint(("https", "wss"))),
         grpc_upstream=defaults("grpc", "grpcs" in protocols),
         stream=defaults("sproxy", not protocols.isdisjoint(("tls", "tls_passthrough"))),

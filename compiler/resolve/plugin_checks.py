@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compiler.catalog import entity_rules as rules
-from compiler.catalog.plugin_protocols import (
-    DEFAULT_PROTOCOLS,
-    OWN_DEFAULT_PROTOCOLS,
-    own_protocols,
-)
-from compiler.catalog.plugin_schemas import PLUGIN_SINCE, WITHOUT_CONSUMER
+from compiler.catalog.plugin_protocols import default_protocols, own_protocols
+from compiler.catalog.plugin_schemas import PLUGIN_SINCE, RENAMED_FIELDS, WITHOUT_CONSUMER
 from compiler.model.document import SequenceNode
 
 if TYPE_CHECKING:
@@ -42,14 +38,16 @@ def check_plugin(node: MappingNode, values: Values, problems: Problems, context:
         for field in ("consumer", "consumer_group"):
             if values[field] is not None:
                 _not_allowed(node, field, field, f"for the plugin {name}", problems)
-    _check_protocols(node, values, problems)
+    _check_protocols(node, values, problems, context)
 
 
-def _check_protocols(node: MappingNode, values: Values, problems: Problems) -> None:
+def _check_protocols(
+    node: MappingNode, values: Values, problems: Problems, context: Context
+) -> None:
     name = values["name"]
     protocols = node.get("protocols")
     if protocols is None:
-        values["protocols"] = OWN_DEFAULT_PROTOCOLS.get(name, DEFAULT_PROTOCOLS)
+        values["protocols"] = default_protocols(name, context.version)
         return
     if not isinstance(protocols, SequenceNode):
         return
@@ -71,15 +69,16 @@ def _check_acl(node: MappingNode, config: Mapping[str, Any], problems: Problems)
         _together(node, "deny", "allow", problems)
 
 
-def _check_lists(node: MappingNode, config: Mapping[str, Any], problems: Problems) -> None:
-    # A list that was refused is no reason to ask for another.
-    if not any(config[field] or node.get(field) for field in ("allow", "deny")):
+def _check_lists(node: MappingNode, _config: Mapping[str, Any], problems: Problems) -> None:
+    # A list that was refused, perhaps for its old name, is no reason to ask for another.
+    written = ("allow", "deny", *RENAMED_FIELDS)
+    if not any(node.get(field) for field in written):
         problems.add(
             rules.NOTHING_TO_MATCH,
             node.place(),
             owner=problems.owner,
             fields="config.allow, config.deny",
-            reason="",
+            reason="to restrict anything",
         )
 
 

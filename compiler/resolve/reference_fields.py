@@ -126,6 +126,9 @@ def authority_checker(field: Field, name: str, context: Context) -> Checker:
 def _report_unknown(
     field: str, name: str, kind: str, suggestion: str, place: Place, problems: Problems
 ) -> None:
+    if "-----BEGIN " in name:
+        report_invalid(field, "", place, problems, pem=True)
+        return
     problems.add(
         rules.UNKNOWN_REFERENCE, place, field=field, name=name, kind=kind, suggestion=suggestion
     )

@@ -64,7 +64,7 @@ class Index:
     def add_together(self, draft: Draft, values: Mapping[str, Any], problems: Problems) -> bool:
         """Remember *values*, resolved; False, and a report, if they repeat those of another."""
         fields = UNIQUE_TOGETHER.get(draft.kind)
-        if fields is None:
+        if fields is None or any(_refused(values[field], draft, field) for field in fields):
             return True
         key = (draft.kind, *(values[field] for field in fields))
         first = self._together.setdefault(key, draft)
@@ -114,6 +114,11 @@ class Index:
 def sni_key(name: str) -> str:
     """Return what two spellings of one server name have in common."""
     return name.removesuffix(".").lower()
+
+
+def _refused(value: object, draft: Draft, field: str) -> bool:
+    """Tell whether a field is written, but its value could not be used."""
+    return value is None and draft.node.get(field) is not None
 
 
 def _digest(pem: object) -> str:

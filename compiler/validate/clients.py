@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
-from compiler.catalog.plugins import is_compiled
-from compiler.model.document import MappingNode
+from compiler.catalog.plugins import LOOKS_UP_CONSUMERS
 from compiler.model.place import place_of
-from compiler.validate.plugins import scope_of
+from compiler.validate.client_headers import check_header
+from compiler.validate.plugins import compiled_plugins, scope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Plugin
@@ -22,28 +21,66 @@ if TYPE_CHECKING:
 REQUESTING = ("mtls-auth", "tls-handshake-modifier")
 """The plugins for which clients are asked for a certificate."""
 
+_OWN_DIRECTIVES = {
+    "http": ("ssl_verify_client",),
+    "proxy": (
+        "ssl_verify_client",
+        "ssl_verify_depth",
+        "ssl_client_certificate",
+        "ssl_trusted_certificate",
+        "ssl_session_tickets",
+    ),
+}
+"""Directives of ours where clients are asked, by Kong's name of the block to inject them into."""
 
-def check_clients(config: Config, report: Report) -> None:
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def check_clients(config: Config, target: str, report: Report) -> None:
     """Report what cannot be compiled of the plugins that ask for certificates."""
-    for plugin in config.entities.plugins.values():
-        if not plugin.enabled or not is_compiled(plugin) or plugin.name not in REQUESTING:
-            continue
-        _check_listeners(plugin, config, report)
+    plugins = compiled_plugins(config, target, *REQUESTING, "header-cert-auth")
+    if any(plugin.name in LOOKS_UP_CONSUMERS for plugin in plugins):
+        _check_consumers(config, report)
+    for plugin in plugins:
+        if plugin.name in REQUESTING:
+            _check_listeners(plugin, config, report)
         if plugin.name == "mtls-auth":
+            checker = _Checker(plugin, config, report)
+            checker.check()
+            if target == "nginx":
+                checker.check_without_lua()
+        elif plugin.name == "header-cert-auth":
             _Checker(plugin, config, report).check()
+            check_header(plugin, config, report)
+
+
+def _check_consumers(config: Config, report: Report) -> None:
+    """Report names that would be more than one header to upstreams."""
+    for consumer in config.entities.consumers.values():
+        for field in ("username", "custom_id"):
+            if _CONTROL.search(getattr(consumer, field) or ""):
+                report.add(
+                    rules.CONSUMER_NAME,
+                    consumer.source.place(field),
+                    entity=consumer.ref,
+                    consumer=consumer.id,
+                    field=field,
+                )
 
 
 def _check_listeners(plugin: Plugin, config: Config, report: Report) -> None:
-    for block in ("proxy", "http"):
-        directive = config.settings.directive(block, "ssl_verify_client")
-        if directive is not None:
-            report.add(
-                rules.REQUEST_INJECTED,
-                place_of(directive.origin),
-                entity=plugin.ref,
-                setting=f"nginx_{block}_ssl_verify_client",
-                plugin=plugin.name,
-            )
+    for block, names in _OWN_DIRECTIVES.items():
+        for name in names:
+            directive = config.settings.directive(block, name)
+            if directive is not None:
+                report.add(
+                    rules.REQUEST_INJECTED,
+                    place_of(directive.origin),
+                    entity=plugin.ref,
+                    setting=f"nginx_{block}_{name}",
+                    plugin=plugin.name,
+                )
     listeners = config.settings.listeners.get("proxy", ())
     if listeners and not any(listener.ssl for listener in listeners):
         report.add(
@@ -65,11 +102,38 @@ class _Checker:
         self._scope = scope_of(plugin, config)
 
     def check(self) -> None:
+        """Report what no target can do, and what nobody can meet."""
+        known = self._trusted()
+        if not self._plugin.config["allow_partial_chain"] and not _has_root(known):
+            dangling = _dangling(known)
+            ca = dangling[0] if dangling else known[0]
+            self._report.add(
+                rules.CHAIN_WITHOUT_ROOT,
+                self._place("ca_certificates"),
+                entity=self._plugin.ref,
+                plugin=self._plugin.name,
+                scope=self._scope,
+                subject=ca.subject,
+                issuer=ca.issuer,
+            )
+
+    def check_without_lua(self) -> None:
+        """Report what nginx alone cannot do."""
         self._check_names()
-        self._check_revocation()
+        if not self._plugin.config["allow_partial_chain"]:
+            return
+        for ca in _dangling(self._trusted()):
+            self._report.add(
+                rules.PARTIAL_CHAIN,
+                self._place("allow_partial_chain"),
+                entity=self._plugin.ref,
+                scope=self._scope,
+                subject=ca.subject,
+            )
+
+    def _trusted(self) -> list[X509]:
         cas = self._config.materials.cas
-        trusted = [cas[i] for i in self._plugin.config["ca_certificates"] if i in cas]
-        self._check_chains(trusted)
+        return [cas[i] for i in self._plugin.config["ca_certificates"] if i in cas]
 
     def _check_names(self) -> None:
         said = self._plugin.config
@@ -87,48 +151,16 @@ class _Checker:
                     name=credential.subject_name,
                 )
 
-    def _check_revocation(self) -> None:
-        mode = self._plugin.config["revocation_check_mode"]
-        place = self._place("revocation_check_mode")
-        if mode == "STRICT":
-            self._report.add(
-                rules.REVOCATION_STRICT, place, entity=self._plugin.ref, scope=self._scope
-            )
-        elif mode != "SKIP":
-            self._report.add(
-                rules.REVOCATION_UNCHECKED,
-                place,
-                entity=self._plugin.ref,
-                scope=self._scope,
-                mode=mode,
-            )
-
-    def _check_chains(self, trusted: Iterable[X509]) -> None:
-        """Report authorities whose chain does not end among *trusted*: nginx believes none."""
-        known = list(trusted)
-        dangling = [ca for ca in known if not any(ca.issued_by(other) for other in known)]
-        if self._plugin.config["allow_partial_chain"]:
-            for ca in dangling:
-                self._report.add(
-                    rules.PARTIAL_CHAIN,
-                    self._place("allow_partial_chain"),
-                    entity=self._plugin.ref,
-                    scope=self._scope,
-                    subject=ca.subject,
-                )
-        elif known and not any(ca.issued_by(ca) for ca in known):
-            ca = dangling[0] if dangling else known[0]
-            self._report.add(
-                rules.CHAIN_WITHOUT_ROOT,
-                self._place("ca_certificates"),
-                entity=self._plugin.ref,
-                scope=self._scope,
-                subject=ca.subject,
-                issuer=ca.issuer,
-            )
-
     def _place(self, name: str = "skip_consumer_lookup") -> Place:
-        config = self._plugin.source.get("config")
-        if isinstance(config, MappingNode) and name in config:
-            return config.place(name)
-        return self._plugin.source.place("config")
+        written = self._plugin.written
+        return written.place(name) if name in written else self._plugin.source.place("config")
+
+
+def _dangling(known: list[X509]) -> list[X509]:
+    """Return the authorities that none of *known* certifies."""
+    return [ca for ca in known if not any(ca.issued_by(other) for other in known)]
+
+
+def _has_root(known: list[X509]) -> bool:
+    """Tell whether some chain may end among *known*; also where none could be read."""
+    return not known or any(ca.issued_by(ca) for ca in known)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from compiler.catalog import access_rules
 from compiler.catalog import plan_rules as rules
-from compiler.catalog.plugins import HARMLESS, is_compiled
+from compiler.catalog.plugin_schemas import PLUGIN_SCHEMAS
+from compiler.catalog.plugins import HARMLESS, LOOKS_UP_CONSUMERS, is_compiled
 from compiler.model.diagnostic import Severity
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
     from compiler.model.place import Place
 
-_READ_BY = {
-    "consumers": frozenset({"mtls-auth"}),
+_OF_CONSUMERS = {
+    "consumers": LOOKS_UP_CONSUMERS,
     "acls": frozenset({"acl"}),
     "mtls_auth_credentials": frozenset({"mtls-auth"}),
     "header_cert_auth_credentials": frozenset({"header-cert-auth"}),
@@ -28,35 +30,66 @@ _READ_BY = {
 _PROTECTION = "routes are served with less protection than was asked for"
 
 
-def check_plugins(config: Config, *, allowed: AbstractSet[str], report: Report) -> None:
+def compiled_plugins(config: Config, target: str, *names: str) -> list[Plugin]:
+    """Return the plugins of those *names* that are compiled for *target*.
+
+    Those of which something that they cannot do without was reported already are left out.
+    """
+    return [
+        plugin
+        for plugin in config.entities.plugins.values()
+        if plugin.name in names
+        and plugin.enabled
+        and is_compiled(plugin, target)
+        and all(
+            plugin.config[field] is not None
+            for field, told in PLUGIN_SCHEMAS[plugin.name].items()
+            if told.required and field in plugin.config
+        )
+    ]
+
+
+def check_plugins(
+    config: Config, *, target: str, allowed: AbstractSet[str], report: Report
+) -> None:
     """Report each plugin: a warning where it is harmless or *allowed*, an error elsewhere."""
     for plugin in config.entities.plugins.values():
-        if not plugin.enabled or is_compiled(plugin):
+        if not plugin.enabled or is_compiled(plugin, target):
+            continue
+        severity = Severity.WARNING if plugin.name in allowed else None
+        place, scope = plugin.source.place("name"), scope_of(plugin, config)
+        if is_compiled(plugin, "openresty"):
+            report.add(
+                access_rules.NEEDS_LUA,
+                place,
+                entity=plugin.ref,
+                severity=severity,
+                plugin=plugin.name,
+                scope=scope,
+            )
             continue
         loss = HARMLESS.get(plugin.name)
-        rule = rules.PLUGIN_REFUSED if loss is None else rules.PLUGIN_IGNORED
         report.add(
-            rule,
-            plugin.source.place("name"),
+            rules.PLUGIN_REFUSED if loss is None else rules.PLUGIN_IGNORED,
+            place,
             entity=plugin.ref,
-            severity=Severity.WARNING if plugin.name in allowed else None,
+            severity=severity,
             plugin=plugin.name,
-            scope=scope_of(plugin, config),
+            scope=scope,
             loss=loss or _PROTECTION,
         )
 
 
-def check_uncompiled(config: Config, report: Report) -> None:
+def check_uncompiled(config: Config, *, target: str, report: Report) -> None:
     """Report, once per kind, entities that nothing in the output uses."""
+    used = {p.name for p in config.entities.plugins.values() if is_compiled(p, target)}
     first: dict[str, Place] = {}
     counts = Counter(entity.kind for entity in config.entities.uncompiled)
     for entity in config.entities.uncompiled:
         first.setdefault(entity.kind, entity.source.place())
-    plugins = config.entities.plugins.values()
-    compiled = {plugin.name for plugin in plugins if plugin.enabled and is_compiled(plugin)}
-    for kind, readers in _READ_BY.items():
+    for kind, plugins in _OF_CONSUMERS.items():
         found = getattr(config.entities, kind)
-        if found and readers.isdisjoint(compiled):
+        if found and used.isdisjoint(plugins):
             counts[kind] = len(found)
             first[kind] = next(iter(found.values())).source.place()
     for kind, count in sorted(counts.items()):

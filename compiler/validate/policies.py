@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.catalog import policy_rules as rules
-from compiler.catalog.plugins import is_compiled
-from compiler.validate.plugins import scope_of
+from compiler.validate.plugins import compiled_plugins, scope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Plugin
@@ -22,10 +19,10 @@ _ERRORS = range(400, 600)
 _FINAL = range(200, 600)
 
 
-def check_policies(config: Config, report: Report) -> None:
+def check_policies(config: Config, target: str, report: Report) -> None:
     """Report what cannot be compiled of plugins that answer requests themselves."""
     seen: set[float] = set()
-    for plugin in _compiled(config, "ip-restriction"):
+    for plugin in compiled_plugins(config, target, "ip-restriction"):
         status = plugin.config["status"]
         if status is not None:
             seen.add(status)
@@ -33,9 +30,9 @@ def check_policies(config: Config, report: Report) -> None:
                 _report_status(plugin, "no error of HTTP", "400 to 599", config, report)
             elif len(seen) > _MOST_STATUSES:
                 _report_status(plugin, "one of too many", "another plugin", config, report)
-    for plugin in _compiled(config, "acl"):
+    for plugin in compiled_plugins(config, target, "acl"):
         _check_groups(plugin, config, report)
-    for plugin in _compiled(config, "request-termination"):
+    for plugin in compiled_plugins(config, target, "request-termination"):
         _check_termination(plugin, config, report)
         seen.add(plugin.config["status_code"])
         if len(seen) > _MOST_STATUSES:
@@ -77,12 +74,6 @@ def _check_termination(plugin: Plugin, config: Config, report: Report) -> None:
             entity=plugin.ref,
             scope=scope_of(plugin, config),
         )
-
-
-def _compiled(config: Config, name: str) -> Iterator[Plugin]:
-    for plugin in config.entities.plugins.values():
-        if plugin.name == name and plugin.enabled and is_compiled(plugin):
-            yield plugin
 
 
 def _report_status(

@@ -1,17 +1,19 @@
 -- Who may pass: authenticates clients by certificates, as Kong's plugins mtls-auth and
 -- header-cert-auth do.
 --
--- nginx.conf calls init() in init_by_lua and run(rule) in access_by_lua of a location that is
--- protected. It says `lua_shared_dict kcompile_intermediates`, asks clients for certificates without
--- judging them, answers 596 with `401 No required TLS certificate was sent` and 595 with
--- `401 TLS certificate failed verification`, and has these variables, each "" until run() sets it, to
--- send them to upstreams in place of whatever headers the client made up:
+-- nginx.conf calls init() in init_by_lua, and run(ngx.var.access) in access_by_lua of a location that
+-- is protected: in a block, since a file would be read by workers, who may not be allowed to. It says
+-- `lua_shared_dict kcompile_intermediates`, asks clients for certificates without judging them,
+-- answers 596 with `401 No required TLS certificate was sent` and 595 (and 495, if nginx itself asks
+-- for certificates) with `401 TLS certificate failed verification`, and has these variables, each ""
+-- until run() sets it, to send them to upstreams in place of whatever headers the client made up:
 --
 --     $consumer_id $consumer_username $consumer_custom_id $credential_identifier
 --     $anonymous_consumer     true for the consumer of those who could not be authenticated
 --     $client_cert_dn $client_cert_san  what was verified, when no consumer is looked for: the
 --                             subject as in RFC 2253; names with commas between, \ before those inside
 --     $authenticated_group    the group that the certificate tells, when no consumer is looked for
+--     $access_granted         is read: with which location who is let in goes on, "" for this one
 --     $from_trusted_peer      is read: 1 if the TCP connection is from one of trusted_ips
 --     $misdirected            is read: "" if the TLS handshake was for the host that is asked for
 --
@@ -65,12 +67,11 @@ local plugins = {}
 
 -- Verifies what a client sent, unless that was done a short while ago.
 local function verify(step, client)
-    local trust = trusts[step.trust]
-    local found = verification.recall(trust, client.key, step.cert_cache_ttl)
+    local found = verification.recall(step.purpose, client.key, step.cert_cache_ttl)
     local reason
     if not found then
         found, reason = verification.verify(
-            trust, client.key, client.certificate, client.intermediates())
+            trusts[step.trust], client.certificate, client.intermediates(), step.purpose, client.key)
     end
     if found then
         client.accepted()
@@ -97,15 +98,14 @@ plugins["header-cert-auth"] = function(step)
     if not value then
         return nil, reason
     end
-    local format = step.certificate_header_format
-    local key = certificates.header_key(value, format)
-    -- Before it is read: reading takes most of the time of a request that is remembered.
-    local found = verification.recall(trusts[step.trust], key, step.cert_cache_ttl)
+    -- Before it is read: that takes longer than all else.
+    local key = certificates.header_key(value)
+    local found = verification.recall(step.purpose, key, step.cert_cache_ttl)
     if found then
         return found
     end
     local client
-    client, reason = certificates.from_header(value, format, key)
+    client, reason = certificates.from_header(value, step.certificate_header_format, key)
     if not client then
         return nil, reason
     end
@@ -126,12 +126,17 @@ local function prepare(rule, step)
     check(type(step.cert_cache_ttl) == "number", rule, "how long a certificate is remembered")
     check(GROUPS[step.authenticated_group_by] or step.authenticated_group_by == ngx.null, rule,
         "which group")
-    if step.plugin == "header-cert-auth" then
+    if step.plugin == "mtls-auth" then
+        certificates.check_memory()
+    else
         check(type(step.certificate_header_name) == "string", rule, "which header")
         check(certificates.knows_format(step.certificate_header_format), rule, "which format")
         check(type(step.secure_source) == "boolean", rule, "whether peers must be trusted")
     end
     consumers.check_step(step)
+    -- What is remembered holds for whoever finds certificates in the same way and trusts the same.
+    local way = step.plugin == "mtls-auth" and step.plugin or step.certificate_header_format
+    step.purpose = table.concat({ way, step.trust, "" }, " ")
     step.attributes = {}
     for _, attribute in ipairs(step.san_dirname_matcher) do
         step.attributes[attribute] = true
@@ -182,20 +187,28 @@ local function trusted_itself(step, verified)
     return { dn = verified.subject, san = join(names), group = group }
 end
 
+-- Returns who a verified certificate stands for, or nil.
+local function identify(step, verified)
+    if step.skip_consumer_lookup then
+        return trusted_itself(step, verified)
+    end
+    local consumer, credential = consumers.find(step, verified)
+    return consumer and { consumer = consumer, credential = credential }
+end
+
 -- Returns who was authenticated, or nil, the status that says why not, and the reason.
 local function authenticate(step)
     local verified, reason = plugins[step.plugin](step)
     if not verified then
         return nil, reason == certificates.ABSENT and NOT_SENT or NOT_VERIFIED, reason
     end
-    if step.skip_consumer_lookup then
-        return trusted_itself(step, verified)
-    end
-    local consumer, credential = consumers.find(step, verified)
-    if not consumer then
+    -- The data is the same for as long as it is remembered.
+    local who = verified.identities[step] or identify(step, verified)
+    if not who then
         return nil, NOT_VERIFIED, "no consumer for " .. verified.subject
     end
-    return { consumer = consumer, credential = credential }
+    verified.identities[step] = who
+    return who
 end
 
 -- The same, but that an error refuses.
@@ -255,6 +268,10 @@ function _M.run(rule)
         return ngx.exit(status)
     end
     tell(who)
+    local behind = ngx.var.access_granted
+    if behind and behind ~= "" then
+        return ngx.exec(behind)
+    end
 end
 
 return _M

@@ -24,6 +24,13 @@ local INTERMEDIATES = "kcompile_intermediates"
 
 local _M = { ABSENT = "no certificate was sent" }
 
+-- Fails if nginx.conf has no memory for intermediates.
+function _M.check_memory()
+    if ngx.shared[INTERMEDIATES] == nil then
+        error("there is no lua_shared_dict " .. INTERMEDIATES, 0)
+    end
+end
+
 local get_peer
 if pcall(function() return C.kcompile_peer end) then
     get_peer = function(connection) return C.kcompile_peer(connection) end
@@ -148,9 +155,7 @@ function _M.knows_format(format)
 end
 
 -- Returns the key by which a header's certificate is remembered.
-function _M.header_key(value, format)
-    return format .. ":" .. x509.sha256(value)
-end
+_M.header_key = x509.sha256
 
 -- Reads a header's certificate: a table as of a connection's.
 function _M.from_header(value, format, key)

@@ -6,9 +6,14 @@ local FIELDS = { username = true, custom_id = true }
 
 local consumers, by_field, credentials
 
+-- Control characters and NUL are in no name that is meant to be compared, or shown in a header.
+local function is_sound(value)
+    return value ~= "" and not value:find("[%z\1-\31\127]")
+end
+
 local function check_text(value, what)
-    if type(value) ~= "string" or value == "" then
-        error(what .. " is missing", 0)
+    if type(value) ~= "string" or not is_sound(value) then
+        error(what .. " is missing, or has control characters", 0)
     end
 end
 
@@ -96,11 +101,6 @@ function _M.check_step(step)
             step[field] = nil
         end
     end
-end
-
--- Control characters and NUL are in no name that is meant to be compared, or shown in a header.
-local function is_sound(value)
-    return value ~= "" and not value:find("[%z\1-\31\127]")
 end
 
 -- Returns the one common name of a certificate, if it is fit to be compared.

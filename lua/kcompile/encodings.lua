@@ -11,16 +11,10 @@ end
 
 -- Decodes percent signs; + is itself, since some leave it unencoded in base64.
 function _M.percent(text)
-    local encoded, count = text:gsub("%%%x%x", "")
-    if encoded:find("%", 1, true) then
+    if text:find("%%[^%x]") or text:find("%%%x[^%x]") or text:find("%%%x?$") then
         return nil
     end
-    if count == 0 then
-        return text
-    end
-    return (text:gsub("%%(%x%x)", function(digits)
-        return string.char(tonumber(digits, 16))
-    end))
+    return ngx.unescape_uri((text:gsub("+", "%%2B")))
 end
 
 -- Splits a text into the DERs of its PEM blocks, which all have one label; white space alone may

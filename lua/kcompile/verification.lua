@@ -7,7 +7,7 @@ local encodings = require("kcompile.encodings")
 local files = require("kcompile.files")
 local x509 = require("kcompile.x509")
 
--- How many certificates each worker remembers (about 2 KB each).
+-- How many certificates each worker remembers (2 KB each).
 local REMEMBERED = 4096
 local CERTIFICATES_IN_FILE, CRLS_IN_FILE = 100000, 1000
 local CHECKS_REVOCATION = { SKIP = false, IGNORE_CA_ERROR = true, STRICT = true }
@@ -63,7 +63,6 @@ function _M.load(id, trust)
         trust.ca_certificates, "ca", "CERTIFICATE", CERTIFICATES_IN_FILE, x509.decode)
     local crls = read_all(trust.crls, "crls", "X509 CRL", CRLS_IN_FILE, x509.decode_crl)
     return {
-        id = id,
         store = x509.store(authorities, crls),
         partial_chain = trust.allow_partial_chain,
         checks_revocation = checks,
@@ -113,22 +112,25 @@ local function describe(chain)
         common_name = only_common_name(leaf),
         alternative_names = x509.alternative_names(leaf),
         authorities = authorities,
+        identities = {},
         remaining = remaining,
     }
 end
 
--- Returns what was verified under a key within `ttl` seconds, while it still holds.
-function _M.recall(trust, key, ttl)
-    local found = verified_before:get(key .. trust.id)
+-- Returns what was verified under a key, for a purpose, within `ttl` seconds, while it still holds.
+-- Keys of one purpose have one length.
+function _M.recall(purpose, key, ttl)
+    local found = verified_before:get(purpose .. key)
     local age = found and ngx.now() - found.since
     return age and age >= 0 and age < ttl and ngx.now() < found.holds_until and found or nil
 end
 
 -- Verifies a certificate with the help of untrusted intermediates. Returns a description of it:
 -- `subject`, `common_name` (if it has one alone), `alternative_names` (if it has the extension),
--- `authorities` (digests of the chain above it, its issuer first); or nil and the reason. It is
--- remembered under the key.
-function _M.verify(trust, key, certificate, intermediates)
+-- `authorities` (digests of the chain above it, its issuer first), `identities` (an empty table, for
+-- what others find out about it); or nil and the reason. It is remembered under the key, for the
+-- purpose.
+function _M.verify(trust, certificate, intermediates, purpose, key)
     local code, reason, chain = x509.verify(trust.store, certificate, {
         untrusted = intermediates,
         partial_chain = trust.partial_chain,
@@ -143,7 +145,7 @@ function _M.verify(trust, key, certificate, intermediates)
     local found = describe(chain)
     found.since = ngx.now()
     found.holds_until = math.min(found.since + found.remaining, trust.lists_end)
-    verified_before:set(key .. trust.id, found)
+    verified_before:set(purpose .. key, found)
     return found
 end
 

@@ -8,10 +8,11 @@
 -- nginx would take what is left there for errors of the connection.
 
 local ffi = require("ffi")
+local jit = require("jit")
 
 -- The interpreter keeps what a function was given until it returns. A compiled trace need not, but
 -- OpenSSL is given pointers to it.
-require("jit").off(true, true)
+jit.off(true, true)
 
 -- Names of our own, since libraries may declare the same functions in other words.
 ffi.cdef([[
@@ -118,14 +119,21 @@ local function hex(bytes)
     end))
 end
 
+local digest_of_text = ffi.new("unsigned char[?]", DIGEST_BYTES)
+
 -- Returns the SHA-256 of a text, in bytes.
 function _M.sha256(text)
-    local digest = ffi.new("unsigned char[?]", DIGEST_BYTES)
-    if C.kcompile_x509_digest(text, #text, digest, nil, C.kcompile_x509_sha256(), nil) ~= 1 then
+    local sha256 = C.kcompile_x509_sha256()
+    if C.kcompile_x509_digest(text, #text, digest_of_text, nil, sha256, nil) ~= 1 then
         error("SHA-256 cannot be computed", 0)
     end
-    return ffi.string(digest, DIGEST_BYTES)
+    -- No tail call: it would not be compiled.
+    local bytes = ffi.string(digest_of_text, DIGEST_BYTES)
+    return bytes
 end
+
+-- Every request with a certificate in a header needs it, and OpenSSL keeps no pointer.
+jit.on(_M.sha256)
 
 local function owned(certificate)
     return ffi.gc(certificate, C.kcompile_free_x509)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from support.access import Gateway
     from support.pki import Cert
 
+pytestmark = pytest.mark.debian
+
 ROOT = pki.ca("Clients")
 BETWEEN = pki.intermediate(ROOT, "Between")
 OTHER = pki.ca("Others")
@@ -209,6 +211,18 @@ def test_lookup(gateway: Gateway, case: str) -> None:
             assert refusal(answer) == FAILED
         else:
             assert told(answer) == expected(consumer, credential)
+
+
+def test_one_certificate_is_looked_for_by_each_rule(gateway: Gateway) -> None:
+    cert = client(ROOT, "bob.custom")
+    for _ in range(2):
+        assert told(gateway.get("/lookup", cert)) == expected("erin")
+        assert refusal(gateway.get("/username", cert)) == FAILED
+        assert told(gateway.get("/default", cert)) == expected("erin")
+        assert told(gateway.get("/skip", cert)) == {
+            "X-Client-Cert-Dn": "CN=bob.custom",
+            "X-Authenticated-Group": "bob.custom",
+        }
 
 
 @pytest.mark.parametrize("rule", ["anonymous", "both"])

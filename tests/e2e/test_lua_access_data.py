@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import signal
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import access, engines, pki, upstreams
-from support.access import Data, told
+from support.access import FAILED, Data, refusal, told
 from support.client_certs import client, revocations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+pytestmark = pytest.mark.debian
 
 ROOT = pki.ca("Clients")
 ALICE = client(ROOT, "alice")
@@ -46,6 +49,21 @@ def starts(folder: Path, data: Data | str) -> str:
 
 def test_whole_data(tmp_path: Path) -> None:
     assert starts(tmp_path, make_data()) == ""
+
+
+def test_configurations_that_lack_something(tmp_path: Path) -> None:
+    http, https = access.write_tree(tmp_path, make_data(), "127.0.0.1:1")
+    conf = tmp_path / "nginx.conf"
+    whole = conf.read_text()
+    conf.write_text(whole.replace("lua_shared_dict kcompile_intermediates", "lua_shared_dict x"))
+    assert "there is no lua_shared_dict kcompile_intermediates" in refusal_to_start(tmp_path)
+    conf.write_text(
+        whole.replace('set $consumer_id "";', "").replace("X-Consumer-ID $consumer_id", "X x")
+    )
+    with engines.start(access.find_engine(), tmp_path) as running:
+        upstream = upstreams.Upstream(1, upstreams.Options())
+        gateway = access.Gateway(running, upstream, http, https)
+        assert gateway.get("/mtls", ALICE).status == 500
 
 
 def test_reloads(tmp_path: Path) -> None:
@@ -83,6 +101,23 @@ def test_unknown_rules(tmp_path: Path) -> None:
         assert not upstream.requests
 
 
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [("verification", "verify"), ("consumers", "find"), ("client_certificate", "from_connection")],
+)
+def test_errors_refuse(tmp_path: Path, module: str, function: str) -> None:
+    data = make_data()
+    http, https = access.write_tree(tmp_path, data, "127.0.0.1:1")
+    path = tmp_path / f"lua/kcompile/{module}.lua"
+    fault = f'_M.{function} = function() error("a fault") end\n\nreturn _M\n'
+    path.write_text(path.read_text().removesuffix("return _M\n") + fault)
+    with engines.start(access.find_engine(), tmp_path) as running:
+        gateway = access.Gateway(running, upstreams.Upstream(1, upstreams.Options()), http, https)
+        assert refusal(gateway.get("/mtls", ALICE)) == FAILED
+        assert "[mtls-auth] " in gateway.log()
+        assert "a fault" in gateway.log()
+
+
 def without(field: str) -> Callable[[Data], object]:
     return lambda data: data.rules["header"][0].pop(field)
 
@@ -98,6 +133,12 @@ def in_trust(field: str, value: Any) -> Callable[[Data], object]:
 def file(folder: str, text: str) -> Callable[[Data], object]:
     field = "ca_certificates" if folder == "ca" else folder
     return lambda data: data.trusts["trust-0"].__setitem__(field, [data.add_file(folder, text)])
+
+
+def with_a_byte(pem: str) -> str:
+    first, *body, last = pem.splitlines()
+    der = base64.b64decode("".join(body)) + bytes(1)
+    return f"{first}\n{base64.b64encode(der).decode()}\n{last}\n"
 
 
 def spoil(data: Data) -> None:
@@ -134,9 +175,11 @@ BROKEN: dict[str, Callable[[Data], object]] = {
     "key for a certificate": file("ca", ROOT.key_pem),
     "list for a certificate": file("ca", revocations(ROOT)),
     "certificate for a list": file("crls", ROOT.cert_pem),
+    "list and a byte": file("crls", with_a_byte(revocations(ROOT))),
     "credential of nobody": lambda data: data.credentials[0].__setitem__("consumer", "x"),
     "credential twice": lambda data: data.credential("alice", "alice", ROOT),
-    "consumer twice": lambda data: data.consumer("alice"),
+    "header in a username": lambda data: data.consumer("bob\r\nX-Consumer-ID: id-of-alice"),
+    "header in a custom id": lambda data: data.consumer("bob", "b\nX-Consumer-ID: id-of-alice"),
     "custom id twice": lambda data: data.consumer("bob", "a-1"),
     "nameless credential": lambda data: data.credential("alice", ""),
 }

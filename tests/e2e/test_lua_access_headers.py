@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from support.access import Gateway
 
+pytestmark = pytest.mark.debian
+
 ROOT = pki.ca("Clients")
 BETWEEN = pki.intermediate(ROOT, "Between")
 LEAF = client(ROOT, "alice")
@@ -132,6 +134,11 @@ MALFORMED: dict[str, tuple[str, str | list[str]]] = {
     "base64 in url": ("url", base64_header(LEAF)),
     "percent cut": ("url", url_header(LEAF) + "%"),
     "percent of no number": ("url", url_header(LEAF).replace("%0A", "%0G", 1)),
+    "percent of no digit": ("url", url_header(LEAF).replace("%0A", "%GA", 1)),
+    "another beginning": (
+        "url",
+        quoted(LEAF.cert_pem.replace("BEGIN CERTIFICATE", "BEGIN CERTIFICATF")),
+    ),
     "encoded twice": ("url", quoted(url_header(LEAF))),
     "no end": ("url", url_header(LEAF)[:-40]),
     "no beginning": ("url", url_header(LEAF)[20:]),
@@ -224,6 +231,16 @@ REFUSED: dict[str, Callable[[Path], bytes]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(gateway: Gateway, tmp_path: Path, name: str) -> None:
     assert ask(gateway, "base64", encoded(REFUSED[name](tmp_path))) == FAILED
+
+
+def sized(size: int) -> str:
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(size))
+    return base64_header(client(ROOT, "alice", extensions=[extension]))
+
+
+def test_large_certificates(gateway: Gateway) -> None:
+    assert ask(gateway, "base64", sized(60_000)) == "alice"
+    assert ask(gateway, "base64", sized(66_000)) == FAILED
 
 
 def test_weak_signatures(gateway: Gateway, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from support import access, http2, pki, upstreams
 from support.access import ABSENT, FAILED, Data, context_of, exchange, refusal, told
+from support.client import client_context
 from support.client_certs import client, revocations
-from support.upstreams import identity
+from support.upstreams import Identity, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from support.pki import Cert
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+pytestmark = pytest.mark.debian
 
 ROOT = pki.ca("Clients")
 BETWEEN = pki.intermediate(ROOT, "Clients, Between")
@@ -197,6 +200,29 @@ def test_resumed_sessions_of_which_nothing_is_remembered(gateway: Gateway, versi
         assert after.answers[0].status == status
 
 
+def test_what_is_remembered_ends_with_its_time(gateway: Gateway) -> None:
+    """Intermediates that are too large to be kept show whether a certificate is verified again."""
+    large = client(
+        ROOT,
+        "Large",
+        authority=True,
+        extensions=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(50_000))],
+    )
+    cert = client(large, "alice")
+    assert told(gateway.get("/mtls", cert))
+    assert told(gateway.get("/mtls", bare(cert)))
+    assert refusal(gateway.get("/uncached", bare(cert))) == FAILED
+    assert told(gateway.get("/uncached", cert))
+
+
+def test_many_intermediates(gateway: Gateway) -> None:
+    cert = client(BETWEEN, "alice")
+    for count, status in ((10, 200), (11, 401)):
+        chain = cert.cert_pem + BETWEEN.cert_pem * count
+        context = client_context(client=Identity(chain, cert.key_pem))
+        assert exchange(gateway.https_port, context, "/uncached").answers[0].status == status
+
+
 CRLS: dict[str, Callable[[], list[str]]] = {
     "none": list,
     "fresh": lambda: [revocations(ROOT)],
@@ -226,12 +252,12 @@ def revoking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             trust = data.trust(ROOT, mode=mode, crls=crls())
             data.rules[f"{mode}-{name}".replace(" ", "-")] = [data.step(trust)]
         both = [revocations(BETWEEN), revocations(ROOT)]
-        for name, crls in {
+        for name, lists in {
             "below-revoked": [revocations(ROOT, BETWEEN)],
             "below-unknown": [revocations(BETWEEN)],
             "below-fresh": both,
         }.items():
-            trust = data.trust(ROOT, mode=mode, crls=crls)
+            trust = data.trust(ROOT, mode=mode, crls=lists)
             data.rules[f"{mode}-{name}"] = [data.step(trust)]
         partial = data.trust(BETWEEN, partial=True, mode=mode, crls=[revocations(BETWEEN)])
         data.rules[f"{mode}-partial"] = [data.step(partial)]
@@ -259,6 +285,18 @@ def test_revocation(revoking: Gateway, mode: str, name: str) -> None:
 def test_revocation_of_intermediates(revoking: Gateway, name: str, modes: set[str]) -> None:
     passed = {mode for mode in PASSES if revoking.get(f"/{mode}-{name}", CHAINED).status == 200}
     assert passed == modes
+
+
+def test_what_is_remembered_ends_with_the_lists(tmp_path: Path) -> None:
+    until = time.time() + 3
+    data = Data()
+    data.consumer("alice")
+    trust = data.trust(ROOT, mode="STRICT", crls=[revocations(ROOT, days=(-1, 3 / 86400))])
+    data.rules["strict"] = [data.step(trust)]
+    with upstreams.upstream() as upstream, access.serve(tmp_path, data, upstream) as gateway:
+        assert told(gateway.get("/strict", LEAF))
+        time.sleep(until - time.time() + 1)
+        assert refusal(gateway.get("/strict", LEAF)) == FAILED
 
 
 def test_certificates_asked_for_by_nginx(tmp_path: Path, data: Data) -> None:

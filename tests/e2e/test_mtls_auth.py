@@ -6,10 +6,12 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from support import http2, pki, ports
-from support.gateway import gateway
+from support.gateway import compile_tree, gateway
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class Guarded:
 
 def mtls(authority: pki.Cert, **config: Any) -> dict[str, Any]:
     said = {"ca_certificates": [IDS[authority]], "skip_consumer_lookup": True,
-            "revocation_check_mode": "SKIP", "anonymous": None, "authenticated_group_by": "CN", "allow_partial_chain": False, **config}  # fmt: skip
+            "revocation_check_mode": "SKIP", **config}  # fmt: skip
     return {"name": "mtls-auth", "config": said}
 
 
@@ -90,7 +92,9 @@ def guarded_service(port: int) -> dict[str, Any]:
             {"name": "by-sni", "protocols": ["https"], "snis": ["sni.test"], "paths": ["/by-sni"],
              "plugins": one},
             {"name": "asked", "hosts": ["asked.test"], "plugins": [
-                {"name": "tls-handshake-modifier"}]},
+                {"name": "tls-handshake-modifier"},
+                {"name": "tls-metadata-headers", "config": {
+                    "inject_client_cert_details": True, "client_serial_header_name": "X-Serial"}}]},
         ],
     }  # fmt: skip
 
@@ -99,6 +103,7 @@ def entities(port: int) -> dict[str, Any]:
     return {
         "_format_version": "3.0",
         "services": [guarded_service(port)],
+        "routes": [{"name": "nowhere", "hosts": ["nowhere.test"], "plugins": [mtls(ONE)]}],
         "ca_certificates": [{"id": i, "cert": cert.cert_pem} for cert, i in IDS.items()],
         "certificates": [
             {"cert": SERVER.cert_pem, "key": SERVER.key_pem, "snis": [{"name": "one.test"}]}
@@ -146,6 +151,20 @@ def test_no_certificate_is_refused(guarded: Guarded, host: str) -> None:
     answer = guarded.ask(host)
     assert (answer.status, answer.json()["message"]) == (401, MISSING)
     assert answer.header("content-type") == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/a%2Fb", "/a%2fb/../c", "//x", "/%61", "/./x", "/x?a=%2F"])
+def test_odd_paths_are_no_way_around(guarded: Guarded, path: str) -> None:
+    for client, status in ((None, 401), (BOB, 401), (ALICE, 200)):
+        answer = guarded.ask("one.test", client, path=path)
+        assert answer.status in {status, 400}
+    assert guarded.ask("part.test", None, path=f"/open/..{path}").status in {401, 400}
+
+
+def test_a_route_without_a_service_is_guarded_too(guarded: Guarded) -> None:
+    assert guarded.ask("nowhere.test", ALICE).status == 503
+    if guarded.gateway.running.engine.name != "openresty":
+        assert guarded.ask("nowhere.test").status == 401
 
 
 @pytest.mark.parametrize("host", ["one.test", "a.wild.test", "told.test", "part.test"])
@@ -292,3 +311,179 @@ def test_upstreams_are_told_who_asks_and_no_client_can_say_it(guarded: Guarded) 
         seen = {name.lower(): value for name, value in guarded.peer.last["headers"]}
         assert "forged" not in seen.values()
         assert seen.get("x-client-cert-dn") == dn
+
+
+_METADATA = ("X-Client-Cert", "X-Serial", "X-Client-Cert-Issuer-DN", "X-Client-Cert-Subject-DN",
+             "X-Client-Cert-Fingerprint")  # fmt: skip
+
+
+@pytest.mark.parametrize("client", [ALICE, BOB, REFUSED["of an unknown authority"]])
+def test_upstreams_are_told_of_any_certificate(guarded: Guarded, client: pki.Cert) -> None:
+    answer = guarded.ask("asked.test", client, headers=dict.fromkeys(_METADATA, "forged"))
+    assert answer.status == 200
+    told = {name.lower(): value for name, value in guarded.peer.last["headers"]}
+    assert unquote(told["x-client-cert"]) == client.cert_pem
+    assert int(told["x-serial"], 16) == client.certificate.serial_number
+    issuer = client.issuer or client
+    assert told["x-client-cert-issuer-dn"] == f"CN={issuer.cn}"
+    assert told["x-client-cert-subject-dn"] == "CN=alice" if client is not BOB else "CN=bob"
+    fingerprint = client.certificate.fingerprint(hashes.SHA1())  # noqa: S303 - Kong's choice
+    assert told["x-client-cert-fingerprint"] == fingerprint.hex()
+
+
+@pytest.mark.parametrize("host", ["asked.test", "open.test", "one.test"])
+def test_upstreams_are_told_of_no_certificate_that_a_client_makes_up(
+    guarded: Guarded, host: str
+) -> None:
+    client = ALICE if host == "one.test" else None
+    assert guarded.ask(host, client, headers=dict.fromkeys(_METADATA, "forged")).status == 200
+    told = {name.lower() for name, _ in guarded.peer.last["headers"]}
+    assert told.isdisjoint(name.lower() for name in _METADATA)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_reload_forgets_whom_an_authority_let_in_that_is_no_longer_believed(
+    engine: Engine, workdir: Path, version: str
+) -> None:
+    """Where one handshake serves all names, sessions are kept."""
+    only = VERSIONS[version]
+    with upstream() as peer, ports.reserve(2) as (plain, secure):
+        files = {
+            "kong.conf": f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl\n"
+            "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        before, after = ({"kong.yml": _everywhere(peer.port, ca)} for ca in (ONE, OTHER))
+        with gateway(
+            engine, workdir, {**files, **before}, http_port=plain, https_port=secure
+        ) as running:
+            guarded = Guarded(running, peer)
+            session = guarded.resumed("one.test", ALICE, minimum=only, maximum=only)
+            assert guarded.ask("one.test", resume=session).status == 200
+            compile_tree(engine, workdir, {**files, **after, **_quiet(files)})
+            running.reload()
+            answer = guarded.ask("one.test", resume=session)
+            assert answer.status == 401
+            assert guarded.ask("one.test", BOB).status == 200
+
+
+def _everywhere(port: int, authority: pki.Cert) -> dict[str, Any]:
+    return {
+        "_format_version": "3.0",
+        "services": [
+            {"name": "things", "url": f"http://127.0.0.1:{port}", "routes": [{"paths": ["/"]}]}
+        ],
+        "plugins": [mtls(authority)],
+        "ca_certificates": [{"id": i, "cert": cert.cert_pem} for cert, i in IDS.items()],
+    }
+
+
+def _quiet(files: dict[str, Any]) -> dict[str, str]:
+    off = "".join(f"{name}_listen = off\n" for name in ("admin", "admin_gui", "status"))
+    return {"kong.conf": files["kong.conf"] + off}
+
+
+@pytest.fixture(scope="module")
+def two_worlds(engine: Engine, folder: Path) -> Iterator[Guarded]:
+    """Make a gateway that asks everybody, and believes another authority at one host."""
+    with upstream() as peer:
+        everywhere = _everywhere(peer.port, ONE)
+        routes = [{"name": "other", "hosts": ["other.test"], "plugins": [mtls(OTHER)]}]
+        everywhere["services"][0]["routes"] += routes
+        files = {
+            "kong.yml": everywhere,
+            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        with gateway(engine, folder, files, out="two") as running:
+            yield Guarded(running, peer)
+
+
+@pytest.mark.parametrize("sni", ["one.test", "nobody.test", None])
+def test_whom_all_others_believe_is_not_let_in_by_one(two_worlds: Guarded, sni: str | None) -> None:
+    """A client without a server name reaches any host, with what the first server verified."""
+    assert two_worlds.ask("other.test", BOB).status == 200
+    assert two_worlds.ask("one.test", ALICE).status == 200
+    before = len(two_worlds.peer.requests)
+    for client in (ALICE, BOB, None):
+        assert two_worlds.ask("other.test", client, sni=sni).status in {401, 421}
+    assert len(two_worlds.peer.requests) == before
+
+
+def test_whom_one_host_believes_is_not_let_in_elsewhere(two_worlds: Guarded) -> None:
+    for client in (ALICE, BOB, None):
+        assert two_worlds.ask("one.test", client, sni="other.test").status in {401, 421}
+    assert two_worlds.ask("one.test", BOB).status == 401
+    assert two_worlds.ask("one.test", ALICE, sni=None).status == 421
+
+
+def test_authorities_of_one_host_are_told_apart_or_refused(engine: Engine, workdir: Path) -> None:
+    with upstream() as peer:
+        both = _everywhere(peer.port, ONE)
+        del both["plugins"]
+        both["services"][0]["routes"] = [
+            {"name": "a", "hosts": ["both.test"], "paths": ["/a"], "plugins": [mtls(ONE)]},
+            {"name": "b", "hosts": ["both.test"], "paths": ["/b"], "plugins": [mtls(OTHER)]},
+            {"name": "c", "hosts": ["both.test"], "paths": ["/c"]},
+        ]
+        files = {
+            "kong.yml": both,
+            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        if engine.name != "openresty":
+            refused = compile_tree(engine, workdir, files, exit_code=1)
+            assert "client-trust-not-compiled" in refused.stderr
+            assert "--target openresty" in refused.stderr
+            return
+        with gateway(engine, workdir, files) as running:
+            guarded = Guarded(running, peer)
+            wanted = {(ALICE, "/a"): 200, (CHAINED, "/a"): 200, (BOB, "/a"): 401, (None, "/a"): 401,
+                      (ALICE, "/b"): 401, (CHAINED, "/b"): 401, (BOB, "/b"): 200,
+                      (None, "/c"): 200, (ALICE, "/c"): 200, (BOB, "/c"): 200}  # fmt: skip
+            for (client, path), status in wanted.items():
+                assert guarded.ask("both.test", client, path=path).status == status, path
+            for path in ("/a", "/b"):
+                for wrong in REFUSED.values():
+                    expected = 200 if (wrong, path) == (BOB, "/b") else 401
+                    assert guarded.ask("both.test", wrong, path=path).status == expected
+
+
+def test_only_who_is_let_in_is_answered_in_place_of_a_service(
+    engine: Engine, workdir: Path
+) -> None:
+    ended = {"name": "request-termination", "config": {"status_code": 203, "message": "secret"}}
+    asked = {"name": "request-termination", "config": {"message": "secret", "trigger": "why"}}
+    with upstream() as peer:
+        document = _everywhere(peer.port, ONE)
+        document["services"][0]["routes"] = [
+            {"name": "always", "hosts": ["always.test"], "plugins": [ended]},
+            {"name": "asked", "hosts": ["asked.test"], "paths": ["/x", "/y"], "plugins": [asked]},
+        ]
+        document["routes"] = [{"name": "no", "hosts": ["no.test"], "plugins": [ended]}]
+        files = {
+            "kong.yml": document,
+            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
+            "gateway.crt": SERVER.cert_pem,
+            "gateway.key": SERVER.key_pem,
+        }
+        with gateway(engine, workdir, files) as running:
+            guarded = Guarded(running, peer)
+            for host in ("always.test", "no.test"):
+                answer = guarded.ask(host, ALICE)
+                assert (answer.status, "secret" in answer.text) == (203, True)
+            for path in ("/x", "/y"):
+                answer = guarded.ask("asked.test", ALICE, path=f"{path}?why")
+                assert (answer.status, "secret" in answer.text) == (503, True)
+                assert guarded.ask("asked.test", ALICE, path=f"{path}/1").status == 200
+                assert peer.last["target"] == "/1"
+                assert guarded.ask("asked.test", ALICE, path=f"{path}/a%2Fb").status == 200
+                assert peer.last["target"] == "/a%2Fb"
+            for client in (None, BOB, *REFUSED.values()):
+                for host in ("always.test", "no.test", "asked.test"):
+                    answer = guarded.ask(host, client, path="/x?why")
+                    assert (answer.status, "secret" in answer.text) == (401, False)
+                    assert guarded.ask(host, client, sni=None, path="/x?why").status in {401, 421}

@@ -201,9 +201,10 @@ def _shape(directives: tuple[Directive, ...], above: str = "") -> Iterator[tuple
 
 @cache
 def benign(slot: str) -> list[dict[str, tuple[Any, ...]]]:
-    """Return the shapes that harmless text gives: a letter and, for addresses, a digit."""
+    """Return the shapes that harmless text gives: a letter, one with an escape, and a digit."""
     if slot in ENTITIES:
-        return [shapes(compiled(ENTITIES[slot](text), {})) for text in ("x", "0")]
+        found = [compiled(ENTITIES[slot](text), {}) for text in ("x", "é", "0")]
+        return [shapes(outcome) for outcome in found if outcome.compiled is not None]
     return [shapes(compiled({}, {slot.upper(): SETTINGS[slot]}))]
 
 

@@ -79,7 +79,8 @@ http {{
 {headers}
         location ^~ /open {{ proxy_pass http://echo; }}
         location ~ ^/(?<rule>[^/]+) {{
-            access_by_lua_block {{ require("kcompile.access").run(ngx.var.rule) }}
+            set $access $rule;
+            access_by_lua_block {{ require("kcompile.access").run(ngx.var.access) }}
             proxy_pass http://echo;
         }}
     }}

@@ -35,7 +35,6 @@ def client(
     usages: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.CLIENT_AUTH,),
     extensions: Sequence[x509.ExtensionType] = (),
     authority: bool = False,
-    digest: hashes.HashAlgorithm | None = None,
     days: tuple[float, float] = (-1, 365),
 ) -> Cert:
     """Make a client's certificate, or an `authority`; `days` are when it begins and ends."""
@@ -64,7 +63,7 @@ def client(
         every.append(x509.SubjectAlternativeName(list(alternatives)))
     for extension in every:
         builder = builder.add_extension(extension, critical=False)
-    return Cert(builder.sign(signer, digest or hashes.SHA256()), key, issuer)
+    return Cert(builder.sign(signer, hashes.SHA256()), key, issuer)
 
 
 def revocations(

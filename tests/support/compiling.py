@@ -21,6 +21,7 @@ from compiler.catalog import (
     plan_rules,
     policy_rules,
     read_rules,
+    revocation_rules,
     settings_rules,
     stream_rules,
     tls_rules,
@@ -77,6 +78,7 @@ CATALOGS = (
     access_rules,
     answer_rules,
     read_rules,
+    revocation_rules,
     document_rules,
     settings_rules,
     entity_rules,
@@ -111,9 +113,17 @@ class Outcome:
     @property
     def texts(self) -> dict[str, str]:
         """The configuration files of the tree: no certificates, no keys."""
+        return self._read(".conf")
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What Lua answers from."""
+        return self._read(".json")
+
+    def _read(self, suffix: str) -> dict[str, str]:
         assert self.compiled is not None, self.diagnostics
         files = self.compiled.tree.files
-        return {path: files[path].data().decode() for path in files if path.endswith(".conf")}
+        return {path: files[path].data().decode() for path in files if path.endswith(suffix)}
 
     @property
     def conf(self) -> str:
@@ -225,7 +235,7 @@ def _options(path: Path) -> dict[str, Any]:
     for line in path.read_text().splitlines():
         name, _, value = line.removeprefix("--").partition(" ")
         field = name.replace("-", "_")
-        if field in {"entities", "allow_uncompiled"}:
+        if field in {"entities", "allow_uncompiled", "crl"}:
             found.setdefault(field, []).append(value)
         else:
             found[field] = value or True

@@ -36,8 +36,9 @@ _DEBIAN_PACKAGES = (
     "lua-cjson",
     "lua-luaossl",
 )
+_LUA_MODULES = (_MODULES / "ndk_http_module.so", _MODULES / "ngx_http_lua_module.so")
 _LUA_FILES = (
-    _MODULES / "ngx_http_lua_module.so",
+    *_LUA_MODULES,
     Path("/usr/share/lua/5.1/resty/core.lua"),
     Path("/usr/share/lua/5.1/cjson"),
     Path("/usr/share/lua/5.1/openssl.lua"),
@@ -153,9 +154,15 @@ def _version(binary: Path) -> tuple[int, ...]:
 
 
 def nginx_test(engine: Engine, tree: Path) -> subprocess.CompletedProcess[str]:
-    """Run `nginx -t` on a tree; its words are on stderr."""
+    """Run `nginx -t` on a tree; its words are on stderr.
+
+    The tree may be one for an nginx that has the Lua module built in.
+    """
+    lua = ""
+    if engine.name == "openresty" and "load_module" not in (tree / "nginx.conf").read_text():
+        lua = "".join(f"load_module {path};" for path in _LUA_MODULES)
     return subprocess.run(
-        [engine.binary, "-p", tree, "-c", "nginx.conf", "-t"],
+        [engine.binary, "-p", tree, "-c", "nginx.conf", "-t", *(["-g", lua] if lua else [])],
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,39 @@
+"""What upstreams are told of a certificate itself (tls-metadata-headers)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compiler.model.nginx import Simple
+from compiler.model.words import Expression
+
+if TYPE_CHECKING:
+    from compiler.model.access import Access
+    from compiler.model.plan import Plan
+
+_SOURCES = {
+    "certificate": "$ssl_client_escaped_cert",
+    "serial": "$ssl_client_serial",
+    "issuer": "$ssl_client_i_dn",
+    "subject": "$ssl_client_s_dn",
+    "fingerprint": "$ssl_client_fingerprint",
+}
+
+
+def certificate_headers(plan: Plan) -> dict[str, str]:
+    """Return the headers of all routes; where a route tells nothing, a client's own is removed."""
+    names = {header.name for answer in plan.answers for header in answer.access.told}
+    return {name: _variable(name) for name in sorted(names)}
+
+
+def remembered_certificate(access: Access) -> tuple[Simple, ...]:
+    """Remember what those headers say."""
+    return tuple(
+        Simple("set", (Expression(_variable(header.name)), Expression(_SOURCES[header.what])))
+        for header in access.told
+    )
+
+
+def _variable(name: str) -> str:
+    """Return the variable of a header, in the letters that variables have."""
+    return "$told_" + "".join(c if c.isalnum() else f"_{ord(c):x}_" for c in name.lower())

@@ -1,0 +1,64 @@
+"""Certificates of clients in headers: whose word for them is taken, and whether they fit."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from compiler.catalog import access_rules as rules
+from compiler.model.place import place_of
+from compiler.validate.plugins import scope_of
+
+if TYPE_CHECKING:
+    from compiler.model.config import Config
+    from compiler.model.diagnostic import Report
+    from compiler.model.entities import Plugin
+    from compiler.model.settings import Settings
+
+_BUFFER = 8 * 1024
+"""nginx's own size of a buffer for a long line of a header."""
+
+_ENOUGH = 16 * 1024
+_UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
+_BUFFERS = "large_client_header_buffers"
+
+
+def check_header(plugin: Plugin, config: Config, report: Report) -> None:
+    """Report a header-cert-auth that lets in anybody, or nobody."""
+    scope = scope_of(plugin, config)
+    place = plugin.source.place("config")
+    trusted = config.settings.items("trusted_ips")
+    everywhere = next(filter(_is_everything, trusted), None)
+    if not plugin.config["secure_source"]:
+        report.add(rules.HEADER_FROM_ANYONE, place, entity=plugin.ref, scope=scope)
+    elif not trusted:
+        report.add(rules.HEADER_FROM_NOBODY, place, entity=plugin.ref, scope=scope)
+    elif everywhere is not None:
+        report.add(
+            rules.EVERYBODY_TRUSTED,
+            place_of(config.settings.origin("trusted_ips")),
+            entity=plugin.ref,
+            scope=scope,
+            address=everywhere,
+        )
+    size = _line_size(config.settings)
+    if size is not None and size < _ENOUGH:
+        report.add(rules.HEADER_BUFFERS, place, entity=plugin.ref, scope=scope, size=size)
+
+
+def _is_everything(address: str) -> bool:
+    try:
+        return ip_network(address, strict=False).prefixlen == 0
+    except ValueError:
+        return False
+
+
+def _line_size(settings: Settings) -> int | None:
+    """Return how many bytes a line may have, None where what is injected cannot be read."""
+    for block in ("proxy", "http"):
+        directive = settings.directive(block, _BUFFERS)
+        if directive is not None:
+            found = re.fullmatch(r"\d+\s+(\d+)([kKmM]?)", directive.value.strip())
+            return None if found is None else int(found[1]) * _UNITS[found[2].lower()]
+    return _BUFFER

@@ -1,3 +1,0 @@
--- Runs at each TLS handshake, before a certificate is sent.
-
-require("kcompile.certificates").serve()
