@@ -21,11 +21,12 @@ LOOKUP_BY_SAN = Rule(
     severity=Severity.WARNING,
     message=(
         "plugin mtls-auth ({scope}): nginx does not know the subject alternative names of a "
-        "certificate; clients whose certificate has some are refused, others are known by their CN"
+        "certificate: clients that have some are taken for no consumer, others are known by their "
+        "common name"
     ),
     hint=(
-        "use certificates without subject alternative names, set skip_consumer_lookup, or compile "
-        "for --target openresty"
+        "give clients certificates without such names, set skip_consumer_lookup if any certificate "
+        "that is trusted will do, or compile for --target openresty"
     ),
 )
 SAN_HEADER = Rule(
@@ -33,8 +34,8 @@ SAN_HEADER = Rule(
     name="client-san-header-not-compiled",
     severity=Severity.WARNING,
     message=(
-        "plugin mtls-auth ({scope}): upstreams are not told X-Client-Cert-San: nginx does not know "
-        "the subject alternative names of a certificate"
+        "plugin mtls-auth ({scope}): upstreams are not told X-Client-Cert-San, as nginx does not "
+        "know the subject alternative names of a certificate"
     ),
     hint="let upstreams go by X-Client-Cert-Dn, or compile for --target openresty",
 )
@@ -43,43 +44,57 @@ PARTIAL_CHAIN = Rule(
     name="client-partial-chain-not-compiled",
     severity=Severity.ERROR,
     message=(
-        "plugin mtls-auth ({scope}): allow_partial_chain trusts {subject}, which another authority "
-        "certifies; nginx follows chains to their root"
+        "plugin mtls-auth ({scope}): allow_partial_chain trusts {subject} without {issuer}, which "
+        "certifies it; nginx trusts a chain by its root alone"
     ),
-    hint="add the root to ca_certificates, or compile for --target openresty",
+    hint=(
+        "compile for --target openresty; or add the root to ca_certificates, if everybody whom it "
+        "certifies may come in"
+    ),
 )
 CHAIN_WITHOUT_ROOT = Rule(
     code="K504",
     name="client-trust-without-root",
     severity=Severity.WARNING,
     message=(
-        "plugin {plugin} ({scope}): no client is ever let in: {subject} is certified by {issuer}, "
-        "which is not among ca_certificates"
+        "plugin {plugin} ({scope}): no certificate is ever trusted: {subject} is certified by "
+        "{issuer}, which is not among ca_certificates"
     ),
-    hint="add {issuer}, or set allow_partial_chain",
+    hint=(
+        "add {issuer}, if everybody whom it certifies may come in; else set allow_partial_chain, "
+        "which takes --target openresty"
+    ),
 )
 CREDENTIAL_AUTHORITY = Rule(
     code="K507",
     name="client-credential-authority-not-compiled",
     severity=Severity.ERROR,
     message=(
-        "plugin mtls-auth ({scope}): credential {name} counts for certificates of one of several "
-        "authorities alone; nginx does not know which one verified a certificate"
+        "credential {name} is for certificates of {authority} alone, and plugin mtls-auth "
+        "({scope}) trusts others, too; nginx does not know who certified a client"
     ),
-    hint="leave ca_certificate out, trust one authority alone, or compile for --target openresty",
+    hint=(
+        "leave ca_certificate out of the credential, have the plugin trust {authority} alone, or "
+        "compile for --target openresty"
+    ),
 )
 REQUEST_INJECTED = Rule(
     code="K508",
     name="client-certificates-injected",
     severity=Severity.ERROR,
-    message=("{setting} and plugin {plugin} both say whether clients are asked for a certificate"),
-    hint="remove the setting: the plugin asks where it is needed",
+    message=(
+        "{setting} contradicts plugin {plugin} ({scope}), which decides where clients are asked "
+        "for a certificate, and whose are trusted"
+    ),
+    hint="remove the setting: what nginx needs follows from the plugin",
 )
 NO_TLS_LISTENER = Rule(
     code="K509",
     name="client-certificates-without-tls",
     severity=Severity.WARNING,
-    message="plugin {plugin} ({scope}): no proxy listener has TLS, so every request is refused",
+    message=(
+        "plugin {plugin} ({scope}): no proxy listener has TLS, so no client can show a certificate"
+    ),
     hint="add ssl to an address of proxy_listen",
 )
 OPEN_WAY = Rule(
@@ -87,20 +102,20 @@ OPEN_WAY = Rule(
     name="service-protected-in-part",
     severity=Severity.WARNING,
     message=(
-        "service {service} is reached by route {open} without a client's certificate, and by "
-        "route {guarded} with one alone"
+        "route {open} leads to service {service} without the client's certificate that route "
+        "{guarded} asks for"
     ),
-    hint="put the plugin on the service, or make sure that this is meant",
+    hint="put the plugin on the service, so that it is for all its routes, unless this is meant",
 )
 ASKED_EVERYWHERE = Rule(
     code="K511",
     name="client-certificates-asked-everywhere",
     severity=Severity.INFO,
     message=(
-        "clients of every server name that has no routes of its own are asked for a certificate, "
-        "also those that send none: route {route} has neither hosts nor snis"
+        "clients that send no server name, or one without routes of its own, are asked for a "
+        "certificate: route {route} has neither hosts nor snis"
     ),
-    hint="give the route hosts, and only their clients are asked",
+    hint="give the route hosts or snis, and only their clients are asked",
 )
 
 NEEDS_LUA = Rule(
@@ -111,7 +126,10 @@ NEEDS_LUA = Rule(
         "plugin {plugin} ({scope}) is not compiled for nginx, which cannot verify a certificate "
         "outside of a handshake"
     ),
-    hint="compile for --target openresty",
+    hint=(
+        "compile for --target openresty; or protect the route by other means and say "
+        "--allow-uncompiled {plugin}"
+    ),
 )
 HEADER_FROM_ANYONE = Rule(
     code="K513",
@@ -148,10 +166,10 @@ HEADER_BUFFERS = Rule(
     name="client-certificate-header-too-long",
     severity=Severity.WARNING,
     message=(
-        "plugin header-cert-auth ({scope}): a header line may have {size} bytes, fewer than many "
-        "certificates take; such requests are answered with 400"
+        "plugin header-cert-auth ({scope}): nginx answers a header of more than {size} bytes with "
+        "400, and many certificates are longer"
     ),
-    hint="set nginx_proxy_large_client_header_buffers to 8 24k",
+    hint="set nginx_proxy_large_client_header_buffers = 8 24k",
 )
 
 CERTIFICATE_HEADER_TAKEN = Rule(
@@ -159,25 +177,25 @@ CERTIFICATE_HEADER_TAKEN = Rule(
     name="certificate-header-not-compiled",
     severity=Severity.ERROR,
     message="plugin tls-metadata-headers ({scope}): {field}: {reason}",
-    hint="give it another name",
+    hint="give the header another name",
 )
 CERTIFICATE_NOT_ASKED = Rule(
     code="K518",
     name="certificate-headers-without-certificate",
     severity=Severity.WARNING,
     message=(
-        "route {route}: tls-metadata-headers tells upstreams of certificates that no client is "
-        "asked for"
+        "plugin tls-metadata-headers: route {route} tells its upstream of clients' certificates, "
+        "and asks no client for one"
     ),
-    hint="add tls-handshake-modifier, or mtls-auth",
+    hint="add tls-handshake-modifier or mtls-auth to the route or its service",
 )
 
 CONSUMER_NAME = Rule(
     code="K519",
     name="consumer-name-not-compiled",
     severity=Severity.ERROR,
-    message="consumer {consumer}: {field} holds a control character, which no header can",
-    hint="remove it: upstreams are told who asks in a header",
+    message="consumer {consumer}: {field} holds a control character, which no header may",
+    hint="remove the character: upstreams are told the {field} in a header",
 )
 
 RULES = (

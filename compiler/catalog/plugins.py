@@ -23,6 +23,9 @@ COMPILED = frozenset(
 COMPILED_WITH_LUA = frozenset({"header-cert-auth"})
 """Likewise, for the target openresty alone."""
 
+REQUESTING = ("mtls-auth", "tls-handshake-modifier")
+"""The plugins for which clients are asked for a certificate."""
+
 LOOKS_UP_CONSUMERS = frozenset({"mtls-auth", "header-cert-auth"})
 """The plugins that let somebody in as a consumer."""
 

@@ -29,7 +29,7 @@ def explain_sni(options: Options, name: str | None, output_format: str) -> int:
     config, plan = loaded.config, loaded.plan
     answer, problem = None, None
     if config is not None and has_tls(config):
-        handshakes = () if plan is None else plan.handshakes
+        handshakes = None if plan is None else plan.handshakes
         answer = SniExplainer(config, handshakes).explain(None if name is None else as_sent(name))
     elif config is not None:
         problem = tls_missing(config)

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from compiler.explain.request import RequestAnswer
     from compiler.explain.service import ServiceAnswer
     from compiler.explain.sni import SniAnswer
+    from compiler.model.access import CertificateAuth
     from compiler.model.entities import Route, Service
     from compiler.model.x509 import KeyPair
+
+
+_REQUESTED = {True: "requested", False: "not-requested", None: None}
 
 
 def sni_json(answer: SniAnswer | None) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def sni_json(answer: SniAnswer | None) -> dict[str, Any]:
         "alternatives": [_pair(pair) for pair in answer.pairs[1:]],
         "covers_server_name": answer.covered,
         "tried": [name for _, name in answer.tried],
-        "client_certificate": "requested" if answer.requests_certificate else "not-requested",
+        "client_certificate": _REQUESTED[answer.requests_certificate],
         "client_authorities": list(_authorities(answer)),
     }
 
@@ -75,8 +79,10 @@ def request_json(answer: RequestAnswer | None) -> dict[str, Any]:
     """Return how a request is answered, likewise."""
     if answer is None:
         nothing = ("status", "route", "service", "matched_path", "upstream", "client_auth")
-        return {**dict.fromkeys(nothing), **policies_json(OPEN), "candidates": []}
+        empty: dict[str, Any] = {"authentications": [], "candidates": []}
+        return {**dict.fromkeys(nothing), **policies_json(OPEN), **empty}
     upstream, matched = answer.upstream, answer.matched
+    authentications = [_client_auth(auth) for auth in answer.access.authentications]
     return {
         "status": answer.status,
         "reason": answer.reason,
@@ -87,7 +93,8 @@ def request_json(answer: RequestAnswer | None) -> dict[str, Any]:
         "matched_path": None if matched is None else matched.path,
         "upstream": None if upstream is None else {**_upstream(upstream), "uri": answer.uri},
         "because": {} if upstream is None else _because(upstream),
-        "client_auth": _client_auth(answer),
+        "client_auth": next(iter(authentications), None),
+        "authentications": authentications,
         **policies_json(answer.access),
         "candidates": [
             {
@@ -103,11 +110,8 @@ def request_json(answer: RequestAnswer | None) -> dict[str, Any]:
     }
 
 
-def _client_auth(answer: RequestAnswer) -> dict[str, Any] | None:
-    """Return who is let in, None where anybody is."""
-    auth = answer.access.certificate
-    if auth is None:
-        return None
+def _client_auth(auth: CertificateAuth) -> dict[str, Any]:
+    """Return whose certificates are believed, and as whom they let somebody in."""
     lookup = auth.lookup
     return {
         "plugin": auth.plugin.name,

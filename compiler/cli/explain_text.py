@@ -35,6 +35,8 @@ def _requested(answer: SniAnswer) -> list[str]:
     if directive is not None:
         said = f"ssl_verify_client {directive.value} ({directive.origin})"
         return [f"client certificate: requested, by {said}"]
+    if not answer.asked_is_known:
+        return ["client certificate: not known, as there are errors"]
     handshake = answer.handshake
     if handshake is None or not handshake.asks:
         return ["client certificate: not requested"]

@@ -9,8 +9,11 @@ from compiler.cli.explain_text import peer_lines, tls_lines, written_at
 from compiler.router.upstream import stripped_prefix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from compiler.explain.request import RequestAnswer
     from compiler.explain.tried import Tried
+    from compiler.model.access import ConsumerLookup
 
 SENT = 200
 
@@ -35,22 +38,26 @@ def request_lines(answer: RequestAnswer) -> list[str]:
     return [*lines, *_tried(answer)]
 
 
-def _clients(answer: RequestAnswer) -> list[str]:
-    """Return who is let in."""
-    auth = answer.access.certificate
-    if auth is None:
-        return []
-    plugin = auth.plugin
-    authorities = ", ".join(ca.subject for ca in auth.trust.bundle.certificates)
-    place = written_at(plugin.source, "name")
-    lines = [f"  let in: who has a certificate of {authorities} ({plugin.name}, {place})"]
-    if auth.lookup is not None:
-        count = len({match.consumer for match in auth.lookup.matches})
-        others = "" if auth.lookup.default is None else ", and anybody else as one of them"
-        lines.append(f"  and is one of {count} consumers by a name in it{others}")
-    if auth.anonymous is not None:
-        lines.append(f"  anybody else comes in as consumer {auth.anonymous.ref.name}")
-    return lines
+def _clients(answer: RequestAnswer) -> Iterator[str]:
+    """Yield who is let in."""
+    for auth in answer.access.authentications:
+        plugin = auth.plugin
+        authorities = " or ".join(ca.subject for ca in auth.trust.bundle.certificates)
+        place = written_at(plugin.source, "name")
+        header = plugin.config.get("certificate_header_name")
+        where = "" if header is None else f" in the header {header}"
+        yield f"  let in: who has a certificate of {authorities}{where} ({plugin.name}, {place})"
+        if auth.lookup is not None:
+            yield from _known(auth.lookup)
+        if auth.anonymous is not None:
+            yield f"  anybody else comes in as consumer {auth.anonymous.ref.name}"
+
+
+def _known(lookup: ConsumerLookup) -> Iterator[str]:
+    count = len({match.consumer for match in lookup.matches})
+    named = f"one of {count} consumers" if count > 1 else "the consumer" if count else "no consumer"
+    others = "" if lookup.default is None else ", or else the default consumer"
+    yield f"  and is {named} by a name in it{others}"
 
 
 def _headline(answer: RequestAnswer) -> str:

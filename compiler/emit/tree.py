@@ -10,6 +10,7 @@ from compiler.emit.environment import environment
 from compiler.emit.lua import emit_lua
 from compiler.emit.marks import Marker
 from compiler.model.layout import (
+    COMMON_PART,
     bundle_file,
     certificate_file,
     dhparam_file,
@@ -61,7 +62,9 @@ def emit(main: Main, material: Mapping[str, OutputFile]) -> Tree:
 
 
 def _text_files(main: Main) -> list[str]:
-    includes = [*main.includes, *(() if main.stream is None else main.stream.includes)]
+    includes: list[str] = [*main.includes, *(() if main.stream is None else main.stream.includes)]
+    if main.common is not None:
+        includes.append(COMMON_PART)
     return ["nginx.conf", *dict.fromkeys(str(path) for path in includes)]
 
 

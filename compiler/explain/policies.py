@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from compiler.explain.client import client_refusal
+from compiler.explain.client import Verdict, client_refusal
 from compiler.explain.trust import client_address
 
 if TYPE_CHECKING:
@@ -15,15 +15,12 @@ if TYPE_CHECKING:
     from compiler.model.entities import Route
     from compiler.router.request import Request
 
-Verdict = tuple[int, str]
-"""A status, and why."""
-
 
 def decided(request: Request, route: Route, access: Access, config: Config) -> Verdict | None:
     """Return how *request* is answered by plugins of *route*, in their order; None if it isn't."""
     return (
         _preflight(request, access)
-        or client_refusal(request, route, access)
+        or client_refusal(request, route, access, config)
         or _address(request, access.addresses, config)
         or _groups(route, access)
         or _termination(request, access.termination)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from compiler.explain.client import misdirected
 from compiler.explain.nginx_path import PathRefusedError, is_passed_on_as_sent
 from compiler.explain.policies import decided
 from compiler.explain.service import explain_service, of_request
@@ -92,7 +93,7 @@ def explain_request(
         as_sent = is_passed_on_as_sent(request.target, plan)
     except PathRefusedError as error:
         return RequestAnswer(request=request, status=400, reason=f"nginx refuses it: {error}")
-    answer = _routed(request, request_candidates(config, report))
+    answer = _elsewhere(request, plan) or _routed(request, request_candidates(config, report))
     winner = answer.matched
     if winner is None:
         return answer
@@ -125,6 +126,14 @@ def _refusal(request: Request) -> RequestAnswer | None:
         reason = f"nginx refuses the Host {request.host!r}"
         return RequestAnswer(request=request, status=400, reason=reason)
     return None
+
+
+def _elsewhere(request: Request, plan: Plan | None) -> RequestAnswer | None:
+    """Return what nginx answers before any route, where the connection was made for another."""
+    refused = None if plan is None else misdirected(request, plan.handshakes)
+    if refused is None:
+        return None
+    return RequestAnswer(request=request, status=refused[0], reason=refused[1])
 
 
 def _routed(request: Request, found: Sequence[Candidate]) -> RequestAnswer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from compiler.catalog.plugins import REQUESTING
 from compiler.plan.destinations import is_address
 from compiler.plan.handshakes import handshake_of
 from compiler.plan.make import one_per_type
@@ -34,7 +35,7 @@ class SniAnswer:
     served, at most one of each key type; none where the compiler generates the default pair.
     `sni` and `certificate` are the entities that decided, if any. `requested_by` is the
     directive by which certificates of clients are asked for, `handshake` what routes have them
-    asked for.
+    asked for. Without `asked_is_known` what routes ask could not be planned.
     """
 
     server_name: str | None
@@ -45,11 +46,14 @@ class SniAnswer:
     pairs: tuple[KeyPair, ...]
     requested_by: Directive | None
     handshake: Handshake | None
+    asked_is_known: bool
 
     @property
-    def requests_certificate(self) -> bool:
-        """Tell whether the client is asked for a certificate."""
-        return self.requested_by is not None or bool(self.handshake and self.handshake.asks)
+    def requests_certificate(self) -> bool | None:
+        """Tell whether the client is asked for a certificate, None where that is not known."""
+        if self.requested_by is not None:
+            return True
+        return (self.handshake is not None and self.handshake.asks) if self.asked_is_known else None
 
     @property
     def source(self) -> str:
@@ -73,10 +77,11 @@ def has_tls(config: Config) -> bool:
 
 
 class SniExplainer:
-    """Answers for one name after another."""
+    """Answers for one name after another; *handshakes* are None where they could not be planned."""
 
-    def __init__(self, config: Config, handshakes: Sequence[Handshake] = ()) -> None:
-        self._handshakes = handshakes
+    def __init__(self, config: Config, handshakes: Sequence[Handshake] | None = None) -> None:
+        self._handshakes = handshakes or ()
+        self._asked_is_known = handshakes is not None or not _asks(config)
         default = one_per_type(config.materials.server.get("proxy", ()))
         self._plan = names_served(config, default)
         self._snis = {normal_name(sni.name): sni for sni in config.entities.snis.values()}
@@ -86,13 +91,13 @@ class SniExplainer:
         """Return what a client that sends *server_name* gets."""
         if server_name is None or is_address(server_name):
             # Clients send no address as SNI; for Kong it would be no name to look up either.
-            return self._default(server_name, NO_SNI if server_name is None else DEFAULT, ())
+            return self._default(server_name, NO_SNI if server_name is None else DEFAULT, (), None)
         tried = tuple(lookups(server_name))
         for rule, name in tried:
             served = _find(self._plan, rule, name)
             if served is not None:
                 return self._found(server_name, rule, tried, self._snis[name], served)
-        return self._default(server_name, DEFAULT, tried)
+        return self._default(server_name, DEFAULT, tried, server_name)
 
     def _found(
         self,
@@ -112,10 +117,15 @@ class SniExplainer:
             pairs=(served.main, *others),
             requested_by=self._requested_by,
             handshake=handshake_of(server_name, self._handshakes),
+            asked_is_known=self._asked_is_known,
         )
 
     def _default(
-        self, server_name: str | None, rule: str, tried: tuple[tuple[str, str], ...]
+        self,
+        server_name: str | None,
+        rule: str,
+        tried: tuple[tuple[str, str], ...],
+        sent: str | None,
     ) -> SniAnswer:
         return SniAnswer(
             server_name=server_name,
@@ -125,7 +135,8 @@ class SniExplainer:
             certificate=None,
             pairs=self._plan.default,
             requested_by=self._requested_by,
-            handshake=handshake_of(server_name, self._handshakes),
+            handshake=handshake_of(sent, self._handshakes),
+            asked_is_known=self._asked_is_known,
         )
 
 
@@ -139,6 +150,12 @@ def _find(plan: SniPlan, rule: str, name: str) -> ServedCertificate | None:
             return plan.suffix.get(name)
         case _:
             return plan.catch_all
+
+
+def _asks(config: Config) -> bool:
+    """Tell whether some plugin may have clients asked for a certificate."""
+    plugins = config.entities.plugins.values()
+    return any(plugin.enabled and plugin.name in REQUESTING for plugin in plugins)
 
 
 def _requested_by(config: Config) -> Directive | None:

@@ -18,7 +18,7 @@ def forwarded(
 ) -> tuple[Literal["http", "https"], str | None]:
     """Return the scheme that the client is taken to have used, and the host if a peer names it."""
     own: Literal["http", "https"] = "https" if request.is_tls else "http"
-    if not _is_trusted(request.source, trusted):
+    if not is_trusted(request.source, trusted):
         return own, None
     scheme, host = (", ".join(request.header(f"x-forwarded-{n}")) for n in ("proto", "host"))
     if scheme:
@@ -31,7 +31,7 @@ def client_address(request: Request, settings: Settings) -> str | None:
     trusted = settings.items("trusted_ips")
     directive = settings.directive("proxy", "real_ip_header")
     name = "" if directive is None else directive.value.lower()
-    if name == "proxy_protocol" or not _is_trusted(request.source, trusted):
+    if name == "proxy_protocol" or not is_trusted(request.source, trusted):
         return request.source
     recursive = settings.directive("proxy", "real_ip_recursive")
     address = request.source
@@ -40,7 +40,7 @@ def client_address(request: Request, settings: Settings) -> str | None:
         if found is None:
             break
         address = found
-        if recursive is None or recursive.value != "on" or not _is_trusted(found, trusted):
+        if recursive is None or recursive.value != "on" or not is_trusted(found, trusted):
             break
     return address
 
@@ -54,7 +54,7 @@ def _address(text: str) -> str | None:
         return None
 
 
-def _is_trusted(address: str | None, trusted: Iterable[str]) -> bool:
+def is_trusted(address: str | None, trusted: Iterable[str]) -> bool:
     """Tell whether a peer is trusted; where its address is not known, only if all are."""
     networks = [ip_network(item, strict=False) for item in trusted if item != "unix:"]
     if address is None:

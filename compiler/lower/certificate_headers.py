@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from compiler.model.nginx import Simple
@@ -10,6 +11,8 @@ from compiler.model.words import Expression
 if TYPE_CHECKING:
     from compiler.model.access import Access
     from compiler.model.plan import Plan
+
+_PLAIN = re.compile(r"[A-Za-z0-9-]+")
 
 _SOURCES = {
     "certificate": "$ssl_client_escaped_cert",
@@ -36,4 +39,6 @@ def remembered_certificate(access: Access) -> tuple[Simple, ...]:
 
 def _variable(name: str) -> str:
     """Return the variable of a header, in the letters that variables have."""
-    return "$told_" + "".join(c if c.isalnum() else f"_{ord(c):x}_" for c in name.lower())
+    if _PLAIN.fullmatch(name):
+        return f"$told_{name.lower().replace('-', '_')}"
+    return "$oddly_told_" + "".join(c if c.isalnum() else f"_{ord(c):x}_" for c in name.lower())

@@ -125,8 +125,8 @@ def client_maps(plan: Plan) -> tuple[Map, ...]:
     asked = [(a.certificate, by_host) for a, by_host in accesses if a.certificate]
     if any(asks_lua(access, plan) for access, _ in accesses):
         return (_misdirected(),)
-    for auth, by_host in asked:
-        variables = ClientVariables(auth, by_host=by_host)
+    lookups = [ClientVariables(auth, by_host=by_host) for auth, by_host in asked]
+    for variables in sorted(lookups, key=lambda made: made.name):
         found |= {made.variable: made for made in variables.maps()}
     if not asked:
         return ()
@@ -134,7 +134,7 @@ def client_maps(plan: Plan) -> tuple[Map, ...]:
     return (
         *_states(),
         *(name_maps() if looked_up else ()),
-        *(found[name] for name in sorted(found)),
+        *found.values(),
         *(consumer_maps(plan.consumers) if "$consumer_id" in client_headers(plan).values() else ()),
     )
 
@@ -142,15 +142,18 @@ def client_maps(plan: Plan) -> tuple[Map, ...]:
 def _states() -> tuple[Map, ...]:
     return (
         _map(
-            "what became of a client's certificate",
+            "what became of the client's certificate",
             "$ssl_client_verify",
             _STATE,
             {"SUCCESS": "verified", "": "missing", "NONE": "missing"},
             default="unverified",
         ),
-        _map("none was sent", _STATE, "$certificate_missing", {"missing": "1"}),
+        _map("whether none was sent", _STATE, "$certificate_missing", {"missing": "1"}),
         _map(
-            "one was sent that is not believed", _STATE, "$certificate_refused", {"unverified": "1"}
+            "whether one was sent that is not believed",
+            _STATE,
+            "$certificate_refused",
+            {"unverified": "1"},
         ),
         _misdirected(),
     )

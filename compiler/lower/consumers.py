@@ -37,19 +37,23 @@ _ESCAPED = ',+"\\<>;'
 class ClientVariables:
     """The variables that one plugin's lookups give, and the maps behind them.
 
-    `by_host` tells that a certificate counts only for the host that its handshake was for.
+    `by_host` tells that a certificate counts only for the host that its handshake was for. Names of
+    variables tell how is looked up, and nothing of who is found: another consumer renames none.
     """
 
     def __init__(self, auth: CertificateAuth, *, by_host: bool) -> None:
         self._auth = auth
         self._by_host = by_host
-        name = _digest(repr((auth.lookup, auth.anonymous and auth.anonymous.id, by_host)))
+        lookup, anonymous = auth.lookup, auth.anonymous
+        found = None if lookup is None else (lookup.fields, lookup.authorities, lookup.default)
+        name = _digest(repr((found, anonymous and anonymous.id, by_host)))
+        self.name = name
         self.consumer = f"$consumer_{name}"
         self.credential = f"$credential_{name}"
         self.unknown = f"$unknown_client_{name}"
         self.anonymous = f"$anonymous_{name}"
         self.subject = f"$subject_{name}"
-        self._candidate = f"$candidate_{name}"
+        self._candidate = "$candidate" if lookup is None else _candidate(lookup)
         self._found = f"$found_{name}"
 
     @property
@@ -71,7 +75,7 @@ class ClientVariables:
             yield from self._or_anonymous("1" if lookup is None else found, anonymous)
         elif lookup is not None:
             yield expression_map(
-                "whether nobody is known by it",
+                "whether a certificate is believed, and nobody's",
                 f"$certificate_state:{self.consumer}",
                 self.unknown,
                 {"verified:": "1"},
@@ -98,9 +102,10 @@ class ClientVariables:
 
     def _exactly(self, variable: str, part: int, otherwise: str) -> Map:
         what = ("consumer", "credential")[part - 1]
+        or_else = ", or else the default" if otherwise else ""
         captured = {1: r"(?<the_consumer>\S+) ", 2: r"\S+ (?<the_credential>[^\s-]\S*)"}[part]
         return Map(
-            why=f"the {what}, where the name is the same to the letter",
+            why=f"the {what} whose name is the same to the letter{or_else}",
             source=Expression(f"{_HAS_NAMES}\n{COMMON_NAME}\n{self._candidate}"),
             variable=variable,
             default=Literal(otherwise) if otherwise else None,
@@ -114,7 +119,7 @@ class ClientVariables:
     def _or_anonymous(self, found: str, anonymous: Consumer) -> Iterator[Map]:
         source = f"$certificate_state{'$misdirected' if self._by_host else ''}:{found}"
         yield Map(
-            why="who is let in, known or not",
+            why="who is let in: whoever is known, or else the anonymous consumer",
             source=Expression(source),
             variable=self.consumer,
             default=Literal(anonymous.id),
@@ -124,7 +129,7 @@ class ClientVariables:
             ),
         )  # fmt: skip
         yield Map(
-            why="whether as anybody",
+            why="whether that is the anonymous consumer",
             source=Expression(source),
             variable=self.anonymous,
             default=Literal("true"),
@@ -209,6 +214,12 @@ def _escape(byte: int) -> str:
         return f"\\{byte:02X}"
     character = chr(byte)
     return f"\\{character}" if character in _ESCAPED else character
+
+
+def _candidate(lookup: ConsumerLookup) -> str:
+    """Return the variable of who may be meant, which lookups of the same consumers share."""
+    told = [*lookup.fields, *([_digest(repr(lookup.authorities))] if lookup.authorities else ())]
+    return "_".join(("$candidate_by", *(told or ("credential",))))
 
 
 def _digest(text: str) -> str:

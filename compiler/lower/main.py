@@ -61,14 +61,14 @@ def lower(plan: Plan) -> Main:
         *_beside_ours(plan, ("location",), _OWN_HEADERS),
         *_beside_ours(plan, ("http",), frozenset({"add_header"})),
     )
-    proxy_servers, dispatch_maps = lower_proxy_servers(plan, own, _every_location(plan))
-    routing_maps = (*lower_key_maps(plan), *dispatch_maps) if proxy_servers else ()
-    path_maps = (*lower_path_maps(plan), *lower_left_maps(plan)) if proxy_servers else ()
+    proxy = lower_proxy_servers(plan, own, _every_location(plan))
+    routing_maps = (*lower_key_maps(plan), *proxy.maps) if proxy.servers else ()
+    path_maps = (*lower_path_maps(plan), *lower_left_maps(plan)) if proxy.servers else ()
     access_maps = (*client_maps(plan), *policy_maps(plan))
-    servers = (*proxy_servers, *lower_control_servers(plan))
+    servers = (*proxy.servers, *lower_control_servers(plan))
     raw = plan.directives
     includes = []
-    if proxy_servers:
+    if proxy.servers:
         includes += [
             Literal(f"conf/{name}.conf") for name in ("routing", "paths", "answers", "proxy")
         ]
@@ -105,6 +105,7 @@ def lower(plan: Plan) -> Main:
         includes=tuple(includes),
         upstream_servers=lower_upstreams(plan),
         servers=servers,
+        common=proxy.common,
         sni_maps=sni_maps,
         answer_maps=answer_maps,
         proxy_maps=proxy_maps,

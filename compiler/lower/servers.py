@@ -8,51 +8,72 @@ request finds a location but by the key that the maps give it.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from compiler.lower.clients import handshake_directives, sessions_of
 from compiler.lower.dispatch import NO_ROUTE, Dispatcher, go_on
-from compiler.lower.errors import error_locations, error_pages
-from compiler.lower.keys import ERRORS, EVERY_HOST, HTTPS_ONLY, location_key
-from compiler.lower.locations import lower_gate, lower_location, send_away
+from compiler.lower.keys import EVERY_HOST
+from compiler.lower.locations import lower_gate, lower_location
 from compiler.lower.lua import request_certificates
-from compiler.lower.paths import REFUSED, UNMATCHED, escaped
+from compiler.lower.paths import escaped
 from compiler.lower.policies import has_gate
-from compiler.model.nginx import Location, Section, Server, Simple
+from compiler.lower.server_parts import NOT_FOUND, common_part
+from compiler.model.layout import COMMON_PART
+from compiler.model.nginx import Location, Server, ServerPart, Simple
+from compiler.model.values import value
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from compiler.model.access import Handshake
-    from compiler.model.nginx import Map
+    from compiler.model.nginx import Map, Section
     from compiler.model.plan import Answer, Choice, HostTable, ListenGroup, PathNode, Plan
     from compiler.model.settings import Listener
     from compiler.model.words import Word
 
 _EXACT = Literal("=")
 _REGEX = Literal("~")
-_NO_ERROR = Literal(f"^(?!{re.escape(ERRORS)})")
-_NOT_FOUND = (Simple("return", (404,)),)
+_SHOWN = 3
+"""How many authorities a comment names."""
+
+_INCLUDED = (Simple("include", (Literal(COMMON_PART),)),)
+_NOTHING = ServerPart(sections=(), locations=())
+
+
+@value(kw_only=True)
+class ProxyServers:
+    """The servers of the proxy listeners.
+
+    `common` is what they include, None where there is but one; `maps` choose among locations.
+    """
+
+    servers: tuple[Server, ...] = ()
+    common: ServerPart | None = None
+    maps: tuple[Map, ...] = ()
 
 
 def lower_proxy_servers(
     plan: Plan, sections: tuple[Section, ...], injected: tuple[Simple, ...]
-) -> tuple[tuple[Server, ...], tuple[Map, ...]]:
-    """Return the servers of the proxy listeners, and the maps that choose among their locations.
+) -> ProxyServers:
+    """Return the servers of the proxy listeners.
 
     It is one for all hosts; names at which clients are asked for other certificates have one of
     their own. *sections* are directives of each, *injected* stands in each of their locations.
     """
     group = plan.listen.get("proxy")
     if group is None:
-        return (), ()
+        return ProxyServers()
     dispatcher = Dispatcher()
-    servers = _Servers(plan, group, sections, injected, dispatcher)
+    common = common_part(plan, sections)
+    is_one = len(plan.handshakes) < 2
+    own = common if is_one else _NOTHING
+    servers = _Servers(plan, group, own, injected, dispatcher)
     made = [servers.of_all(next(iter(plan.handshakes), None))]
     made += [servers.of_names(handshake) for handshake in plan.handshakes[1:]]
-    return tuple(made), dispatcher.maps
+    return ProxyServers(
+        servers=tuple(made), common=None if is_one else common, maps=dispatcher.maps
+    )
 
 
 class _Servers:
@@ -62,25 +83,29 @@ class _Servers:
         self,
         plan: Plan,
         group: ListenGroup,
-        sections: tuple[Section, ...],
+        own: ServerPart,
         injected: tuple[Simple, ...],
         dispatcher: Dispatcher,
     ) -> None:
         self._plan = plan
         self._listeners = group.listeners
-        self._sections = sections
+        self._own = own
         self._injected = injected
         self._dispatcher = dispatcher
 
     def of_all(self, handshake: Handshake | None) -> Server:
         """Return the server of all hosts that have none of their own."""
         names = ("_",) if handshake is None else ("_", *handshake.names)
-        return self._server("all hosts", self._listeners, names, handshake, is_default=True)
+        comment = "all hosts" if handshake is None else f"all hosts, {_asked(handshake)}"
+        if len(self._plan.handshakes) > 1:
+            comment = f"all other hosts, {_asked(handshake)}"
+            if not all(listener.ssl for listener in self._listeners):
+                comment += "; and all hosts over plain HTTP"
+        return self._server(comment, self._listeners, names, handshake, is_default=True)
 
     def of_names(self, handshake: Handshake) -> Server:
         """Return the server of some hosts, over TLS alone."""
-        asked = "" if handshake.asks else "not "
-        comment = f"hosts at which clients are {asked}asked for a certificate"
+        comment = f"hosts {_asked(handshake)}"
         secure = tuple(listener for listener in self._listeners if listener.ssl)
         return self._server(comment, secure, handshake.names, handshake, is_default=False)
 
@@ -109,23 +134,28 @@ class _Servers:
             directives=(
                 *(request_certificates(plan, sessions_of(handshake, plan)) if secure else ()),
                 *(() if handshake is None else handshake_directives(handshake)),
+                *(_INCLUDED if self._own is _NOTHING else ()),
             ),
-            sections=(
-                *self._sections,
-                *error_pages(plan),
-                Section(
-                    comment="a location's name is a table's key and a path in it, but for errors",
-                    directives=(Simple("rewrite", (_NO_ERROR, location_key(plan))),),
-                ),
-            ),
+            sections=self._own.sections,
             locations=(
                 *routed,
                 *locations.of_targets(),
                 *locations.of_gated(),
-                *_elsewhere(plan),
-                *error_locations(plan),
+                *self._own.locations,
             ),
         )
+
+
+def _asked(handshake: Handshake | None) -> str:
+    """Say what clients are asked for."""
+    if handshake is None or not handshake.asks:
+        return "whose clients are asked for no certificate"
+    if handshake.trust is None:
+        return "whose clients are asked for any certificate"
+    names = [certificate.subject for certificate in handshake.trust.bundle.certificates]
+    more = len(names) - _SHOWN
+    shown = " or ".join(names[:_SHOWN]) + (f" or {more} more" if more > 0 else "")
+    return f"whose clients are asked for a certificate of {shown}"
 
 
 class _Locations:
@@ -232,39 +262,13 @@ def _comment(table: HostTable, node: PathNode) -> str:
 def _root(table: HostTable) -> Iterator[Location]:
     """Yield what answers paths that a table has nothing for, where it is not what all others do."""
     if table.kind == "default":
-        yield Location(comment="no route", path=Literal(f"{EVERY_HOST}/"), directives=_NOT_FOUND)
+        yield Location(comment="no route", path=Literal(f"{EVERY_HOST}/"), directives=NOT_FOUND)
     elif table.otherwise != EVERY_HOST and table.otherwise is not None:
         key = Expression(table.otherwise)
         yield Location(
             comment=f"what {table.key} has no path for",
             path=Literal(f"{table.key}/"),
             directives=(go_on(key),),
-        )
-
-
-def _elsewhere(plan: Plan) -> Iterator[Location]:
-    """Yield the locations for what no table has a path for."""
-    for found in plan.https_only:
-        yield Location(
-            comment="plain HTTP to hosts that are served over HTTPS alone",
-            path=Literal(f"{HTTPS_ONLY}{found.status}/"),
-            directives=send_away(found.status, plan),
-        )
-    yield Location(
-        comment="what a host's own table has no path for is looked up in that of all hosts",
-        path=Literal(""),
-        directives=(go_on(Expression(EVERY_HOST)),),
-    )
-    if plan.tables and any(node.answer is None for node in plan.tables[0].nodes):
-        yield Location(comment="no route", path=Literal(f"{NO_ROUTE}/"), directives=_NOT_FOUND)
-    for path, status, comment in (
-        (UNMATCHED, 404, "paths that no route can match"),
-        (REFUSED, 400, "paths whose normal form nginx cannot compute"),
-    ):
-        yield Location(
-            comment=comment,
-            path=Literal(f"{EVERY_HOST}{path}"),
-            directives=(Simple("return", (status,)),),
         )
 
 

@@ -48,8 +48,14 @@ class Match:
 
 @value(kw_only=True)
 class ConsumerLookup:
-    """Whose a certificate is: the first of `matches` with one of its names, else `default`'s."""
+    """Whose a certificate is: the first of `matches` with one of its names, else `default`'s.
 
+    `matches` are the credentials that count for any authority or one of `authorities`, which are
+    those that some credential is tied to; and what consumers have in the `fields`.
+    """
+
+    fields: tuple[str, ...]
+    authorities: tuple[str, ...]
     matches: tuple[Match, ...]
     default: str | None
 

@@ -32,3 +32,7 @@ def lists_file(lists: RevocationLists) -> str:
 def dhparam_file(value: str) -> str:
     """Return the path of the DH parameters: a predefined group's, or the user's own."""
     return f"tls/dhparam/{value}.pem" if "-----" not in value else "tls/dhparam/ssl_dhparam.pem"
+
+
+COMMON_PART = "conf/server.conf"
+"""What all servers of requests include, where there are several."""

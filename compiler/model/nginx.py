@@ -120,6 +120,14 @@ class Server:
 
 
 @value(kw_only=True)
+class ServerPart:
+    """Sections and locations of a `server` block."""
+
+    sections: tuple[Section, ...]
+    locations: tuple[Location, ...]
+
+
+@value(kw_only=True)
 class Section:
     """Directives with a comment that says what they are for."""
 
@@ -149,7 +157,10 @@ class StreamBlock:
 
 @value(kw_only=True)
 class Main:
-    """nginx.conf and the parts it includes; `lua` is what Lua answers from, None without Lua."""
+    """nginx.conf and the parts it includes; `lua` is what Lua answers from, None without Lua.
+
+    `common` is what several servers of the proxy listeners include.
+    """
 
     main: tuple[Simple, ...]
     events: tuple[Simple, ...]
@@ -157,6 +168,7 @@ class Main:
     includes: tuple[Literal, ...]
     upstream_servers: tuple[UpstreamBlock, ...]
     servers: tuple[Server, ...]
+    common: ServerPart | None
     sni_maps: tuple[Map, ...]
     answer_maps: tuple[Map, ...]
     proxy_maps: tuple[Map, ...]

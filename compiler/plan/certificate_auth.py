@@ -9,7 +9,7 @@ from compiler.model.revocation import NO_LISTS
 from compiler.model.x509 import Bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
@@ -94,19 +94,25 @@ class CertificateAuthPlanner:
         return None if identifier is None else self._config.entities.consumers[identifier]
 
     def _lookup(self, plugin: Plugin) -> ConsumerLookup:
-        matches = tuple(self._matches(plugin))
-        return ConsumerLookup(matches=matches, default=plugin.config.get("default_consumer"))
-
-    def _matches(self, plugin: Plugin) -> Iterator[Match]:
-        """Yield names of consumers in Kong's order: those tied to an authority come first."""
-        cas = self._config.materials.cas
+        said, cas = plugin.config, self._config.materials.cas
+        trusted = {cas[identifier].sha256 for identifier in said["ca_certificates"]}
         # A credential tied to another authority is worth nothing here, whatever the name.
-        counting = {
-            None,
-            *(cas[identifier].sha256 for identifier in plugin.config["ca_certificates"]),
-        }
-        yield from (m for m in self.credentials(plugin.name) if m.authority in counting)
-        for field in plugin.config["consumer_by"] or ():
+        credentials = [
+            match
+            for match in self.credentials(plugin.name)
+            if match.authority is None or match.authority in trusted
+        ]
+        fields = tuple(said["consumer_by"] or ())
+        return ConsumerLookup(
+            fields=fields,
+            authorities=tuple(sorted({m.authority for m in credentials if m.authority})),
+            matches=(*credentials, *self._by_fields(fields)),
+            default=said.get("default_consumer"),
+        )
+
+    def _by_fields(self, fields: Iterable[str]) -> Iterator[Match]:
+        """Yield names of consumers in the order in which Kong looks at them."""
+        for field in fields:
             for consumer in self._config.entities.consumers.values():
                 name = getattr(consumer, field)
                 if name is not None:

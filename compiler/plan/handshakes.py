@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
 from compiler.model.access import Handshake, Trust
+from compiler.model.diagnostic import Related
 from compiler.model.values import value
 from compiler.model.x509 import Bundle
 from compiler.plan.hosts import EVERY_HOST
@@ -69,9 +70,23 @@ def handshake_of(name: str | None, handshakes: Sequence[Handshake]) -> Handshake
         return next(iter(handshakes), None)
     wanted = name.lower().removesuffix(".")
     named = [(pattern, found) for found in handshakes for pattern in found.names]
-    matching = [(pattern, found) for pattern, found in named if overlap(pattern, wanted)]
+    matching = [(pattern, found) for pattern, found in named if _covers(pattern, wanted)]
     best = max(matching, key=lambda row: _specificity(row[0]), default=("", handshakes[0]))
     return best[1]
+
+
+def is_named(name: str, handshakes: Sequence[Handshake]) -> bool:
+    """Tell whether nginx knows the server name *name*: by itself, or by a wildcard."""
+    return any(_covers(pattern, name) for found in handshakes for pattern in found.names)
+
+
+def _covers(pattern: str, name: str) -> bool:
+    """Tell whether a name is one of *pattern*; a wildcard is one of itself, and of shorter ones."""
+    if pattern.startswith("*"):
+        return name.endswith(pattern[1:])
+    if pattern.endswith("*"):
+        return name.startswith(pattern[:-1])
+    return pattern == name
 
 
 def _specificity(pattern: str) -> tuple[bool, bool, int]:
@@ -114,7 +129,8 @@ class _Planner:
         wildcards = [name for names in groups.values() for name in names if "*" in name]
         # What is served like all others, and lies below a wildcard that is not, has to be named.
         kept = [n for n in like_others if any(overlap(w, n) for w in wildcards)]
-        rest = sorted(groups.items(), key=lambda item: item[1])
+        # By what is asked: another name changes its own server, and moves none.
+        rest = sorted(groups.items(), key=lambda item: (_authorities(item[0]), item[1]))
         elsewhere = {name for names in groups.values() for name in names}
         return (
             _handshake(kept, others, self._kept_by_others(elsewhere)),
@@ -194,7 +210,8 @@ class _Planner:
             rules.TRUST_DIFFERS,
             other.route.source.place(),
             entity=other.route.ref,
-            name=name or "clients of no other name",
+            related=(Related(f"route {one.route.label}", one.route.source.place("name")),),
+            name=f"clients of {name}" if name else "clients whose name has no routes of its own",
             one=one.route.label,
             other=other.route.label,
             difference=_difference(one.trust, other.trust),
@@ -207,6 +224,10 @@ def _difference(one: Trust | None, other: Trust | None) -> str:
             return f"have revocation_check_mode {one.revocation} and {other.revocation}"
         return "differ in allow_partial_chain"
     return "trust certificates of different authorities"
+
+
+def _authorities(asked: _Asked | None) -> tuple[str, ...]:
+    return () if asked is None or asked.trust is None else asked.trust.authorities
 
 
 def _handshake(names: Iterable[str], asked: _Asked | None, tables: frozenset[str]) -> Handshake:

@@ -23,9 +23,10 @@ def report_open_ways(tables: Iterable[HostTable], report: Report) -> None:
     for answer in (answer for table in tables for answer in table.answers):
         if not isinstance(answer, Proxied):
             continue
-        if answer.access.certificate is None:
+        asked = answer.access.authentications
+        if not asked:
             unguarded.setdefault(answer.service.id, {})[answer.route.id] = answer
-        else:
+        elif all(auth.anonymous is None for auth in asked):
             guarded.setdefault(answer.service.id, answer)
     for service, answers in unguarded.items():
         if service in guarded:
@@ -56,7 +57,7 @@ def _report(answer: Proxied, guarded: Route, report: Report) -> None:
         rules.OPEN_WAY,
         answer.route.source.place("name"),
         entity=answer.route.ref,
-        related=(Related(f"route {guarded.label} wants one", guarded.source.place("name")),),
+        related=(Related(f"route {guarded.label} asks for one", guarded.source.place("name")),),
         service=answer.service.label,
         open=answer.route.label,
         guarded=guarded.label,

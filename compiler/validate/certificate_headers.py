@@ -41,7 +41,7 @@ def check_certificate_headers(config: Config, target: str, report: Report) -> No
         for field, reason in _problems(plugin):
             report.add(
                 rules.CERTIFICATE_HEADER_TAKEN,
-                plugin.source.place("config"),
+                plugin.written.place(field),
                 entity=plugin.ref,
                 scope=scope_of(plugin, config),
                 field=field,

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
+from compiler.model.diagnostic import Related
 from compiler.model.place import place_of
 from compiler.validate.plugins import scope_of
 
@@ -27,11 +28,12 @@ _BUFFERS = "large_client_header_buffers"
 def check_header(plugin: Plugin, config: Config, report: Report) -> None:
     """Report a header-cert-auth that lets in anybody, or nobody."""
     scope = scope_of(plugin, config)
-    place = plugin.source.place("config")
+    place = plugin.source.place("name")
     trusted = config.settings.items("trusted_ips")
     everywhere = next(filter(_is_everything, trusted), None)
     if not plugin.config["secure_source"]:
-        report.add(rules.HEADER_FROM_ANYONE, place, entity=plugin.ref, scope=scope)
+        said = plugin.written.place("secure_source")
+        report.add(rules.HEADER_FROM_ANYONE, said, entity=plugin.ref, scope=scope)
     elif not trusted:
         report.add(rules.HEADER_FROM_NOBODY, place, entity=plugin.ref, scope=scope)
     elif everywhere is not None:
@@ -39,6 +41,7 @@ def check_header(plugin: Plugin, config: Config, report: Report) -> None:
             rules.EVERYBODY_TRUSTED,
             place_of(config.settings.origin("trusted_ips")),
             entity=plugin.ref,
+            related=(Related("the plugin", place),),
             scope=scope,
             address=everywhere,
         )

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
-from compiler.catalog.plugins import LOOKS_UP_CONSUMERS
+from compiler.catalog.plugins import LOOKS_UP_CONSUMERS, REQUESTING
+from compiler.model.diagnostic import Related
 from compiler.model.place import place_of
 from compiler.validate.client_headers import check_header
 from compiler.validate.plugins import compiled_plugins, scope_of
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
     from compiler.model.place import Place
     from compiler.model.x509 import X509
-
-REQUESTING = ("mtls-auth", "tls-handshake-modifier")
-"""The plugins for which clients are asked for a certificate."""
 
 _OWN_DIRECTIVES = {
     "http": ("ssl_verify_client",),
@@ -78,8 +76,10 @@ def _check_listeners(plugin: Plugin, config: Config, report: Report) -> None:
                     rules.REQUEST_INJECTED,
                     place_of(directive.origin),
                     entity=plugin.ref,
+                    related=(Related("the plugin", plugin.source.place("name")),),
                     setting=f"nginx_{block}_{name}",
                     plugin=plugin.name,
+                    scope=scope_of(plugin, config),
                 )
     listeners = config.settings.listeners.get("proxy", ())
     if listeners and not any(listener.ssl for listener in listeners):
@@ -129,6 +129,7 @@ class _Checker:
                 entity=self._plugin.ref,
                 scope=self._scope,
                 subject=ca.subject,
+                issuer=ca.issuer,
             )
 
     def _trusted(self) -> list[X509]:
@@ -142,13 +143,16 @@ class _Checker:
         if said["skip_consumer_lookup"] or len(set(said["ca_certificates"])) == 1:
             return
         for credential in self._config.entities.mtls_auth_credentials.values():
-            if credential.ca_certificate in said["ca_certificates"]:
+            authority = self._config.materials.cas.get(credential.ca_certificate or "")
+            if authority is not None and credential.ca_certificate in said["ca_certificates"]:
                 self._report.add(
                     rules.CREDENTIAL_AUTHORITY,
                     credential.source.place("ca_certificate"),
                     entity=credential.ref,
+                    related=(Related("the plugin's authorities", self._place("ca_certificates")),),
                     scope=self._scope,
                     name=credential.subject_name,
+                    authority=authority.subject,
                 )
 
     def _place(self, name: str = "skip_consumer_lookup") -> Place:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2 import BytecodeCache
 
@@ -173,6 +173,7 @@ def compile_texts(
     nginx_version: tuple[int, int, int] = (1, 28, 0),
     environment: Mapping[str, str] | None = None,
     files: TextFiles | None = None,
+    target: Literal["nginx", "openresty"] = "nginx",
 ) -> Outcome:
     """Compile entities (a text, or an object that is written as JSON) and a kong.conf."""
     if isinstance(conf, dict):
@@ -184,7 +185,7 @@ def compile_texts(
         environment=environment or {},
         entities=() if entities is None else (SourceText("kong.json", _bytes(text)),),
         kong_version=NEWEST_VERSION,
-        target="nginx",
+        target=target,
         nginx_version=nginx_version,
         allow_uncompiled=frozenset(),
         system_ca="ca.crt",
