@@ -18,12 +18,13 @@ from generate import make, pem
 from load import CONNECTIONS, ROUNDS, Load, Ratio, Round, compare, need_wrk, ratio
 from measure import CannotRunError, Command, run
 from routes import CERTIFIED, SENT, Request
-from servers import free_ports, serving, upstream
+from servers import GATEWAY, OTHERS, free_ports, serving, upstream
 
 from compiler.cli.engine import find_lua_module, find_nginx
 from compiler.cli.failures import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from contextlib import ExitStack
 
 AUTHORITY = "6f0dba9c-9d17-4f53-8d3a-6d2b4fd6c002"
@@ -185,10 +186,12 @@ class Clients:
             for host, port in ports.items()
         )
         (site / "nginx.conf").write_text(FRONT.format(servers=servers))
-        self._start(self._nginx, site, site, next(iter(ports.values())))
+        self._start(self._nginx, site, site, next(iter(ports.values())), OTHERS)
 
-    def _start(self, binary: str, prefix: Path, site: Path, port: int) -> int:
+    def _start(
+        self, binary: str, prefix: Path, site: Path, port: int, cores: Collection[int] = GATEWAY
+    ) -> int:
         command: Command = [
             binary, "-p", f"{prefix}/", "-c", "nginx.conf", "-g", "daemon off;",
         ]  # fmt: skip
-        return self._stack.enter_context(serving(command, port, cwd=site))
+        return self._stack.enter_context(serving(command, port, cwd=site, cores=cores))

@@ -10,7 +10,7 @@ import re
 import socket
 import subprocess
 import sys
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from ssl import CERT_NONE, PROTOCOL_TLS_CLIENT, SSLContext
 from statistics import median
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from generate import make, pem
 from load import CONNECTIONS, ROUNDS, SECONDS, Ratio, Round, need_wrk, ratio
 from measure import CannotRunError, Command, run
-from servers import cpu_seconds, free_ports, serving
+from servers import OTHERS, cpu_seconds, free_ports, pin, serving
 
 from compiler.cli.engine import find_lua_module, find_nginx
 from compiler.cli.failures import UsageError
@@ -137,7 +137,14 @@ def _load(process: int, port: int) -> Round:
     options = ("-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "-H", "Connection: close")
     command: Command = ["wrk", *options, f"https://{ASKED}:{port}/"]
     before = cpu_seconds(process)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=partial(pin, OTHERS),
+    )
     spent = cpu_seconds(process) - before
     told = re.search(r"(\d+) requests in ([\d.]+)s", done.stdout)
     if told is None or int(told[1]) == 0:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from ssl import CERT_NONE, create_default_context
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from measure import CannotRunError, Command
 from routes import SENT, listed
-from servers import cpu_seconds
+from servers import OTHERS, cpu_seconds, pin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,12 @@ class Load:
         command: Command = ["wrk", *options, url, "--", file]
         before = cpu_seconds(self.process)
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=SECONDS + 60
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS + 60,
+            preexec_fn=partial(pin, OTHERS),
         )
         spent = cpu_seconds(self.process) - before
         told = re.search(r"^result (\d+) (\d+) (\d+)$", done.stdout, re.MULTILINE)

@@ -16,6 +16,7 @@ admin_listen = off
 admin_gui_listen = off
 status_listen = off
 nginx_worker_processes = 1
+proxy_access_log = off
 ssl_cert = {folder}/cert.pem
 ssl_cert_key = {folder}/key.pem
 """

@@ -7,19 +7,25 @@ import socket
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from measure import CannotRunError, Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 _START_SECONDS = 60
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PARENT, _USER_TIME, _SYSTEM_TIME = 1, 11, 12
 """Fields of /proc/PID/stat, counted behind the program's name."""
 
+
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+GATEWAY, OTHERS = frozenset(_CORES[-1:]), frozenset(_CORES[:-1] or _CORES)
+"""A core for the gateway alone, and those for who asks it and whom it asks: else they take each
+other's time, and the less a gateway needs the more of it they take."""
 
 _UPSTREAM = """\
 worker_processes 1;
@@ -40,13 +46,24 @@ def upstream(nginx: str, folder: Path, stack: ExitStack) -> int:
     folder.mkdir()
     (folder / "nginx.conf").write_text(_UPSTREAM.format(port=port))
     command: Command = [nginx, "-p", f"{folder}/", "-c", "nginx.conf", "-g", "daemon off;"]
-    stack.enter_context(serving(command, port, cwd=folder))
+    stack.enter_context(serving(command, port, cwd=folder, cores=OTHERS))
     return port
+
+
+def pin(cores: Collection[int]) -> None:
+    """Keep this process on *cores*, and with it those that it starts."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
 
 
 @contextmanager
 def serving(
-    command: Command, port: int, *, cwd: Path, environment: Mapping[str, str] | None = None
+    command: Command,
+    port: int,
+    *,
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
+    cores: Collection[int] = GATEWAY,
 ) -> Iterator[int]:
     """Run *command* until the block ends, and give its process id once it accepts connections.
 
@@ -56,7 +73,13 @@ def serving(
     with said.open("wb") as log:
         try:
             process = subprocess.Popen(
-                command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=partial(pin, cores),  # noqa: PLW1509 - there are no threads
             )
         except OSError as error:
             raise CannotRunError(f"{command[0]}: {error.strerror}") from error

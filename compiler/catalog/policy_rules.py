@@ -55,11 +55,11 @@ GROUPS_BY_SUBJECT = Rule(
     ),
     hint="name those that may in allow, as RFC 2253 writes them, or group clients by CN",
 )
-CORS_VALUE = Rule(
+VALUE = Rule(
     code="K527",
-    name="cors-value-not-compiled",
+    name="plugin-value-not-compiled",
     severity=Severity.ERROR,
-    message="plugin cors: config.{field} has {value}, which {reason}",
+    message="plugin {plugin}: config.{field} has {value}, which {reason}",
     hint="write the value without that, or keep the route on Kong",
 )
 
@@ -70,5 +70,5 @@ RULES = (
     CONSUMER_GROUPS,
     GROUPS_OF_NOBODY,
     GROUPS_BY_SUBJECT,
-    CORS_VALUE,
+    VALUE,
 )

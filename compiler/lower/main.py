@@ -157,15 +157,15 @@ def _main(plan: Plan) -> tuple[Simple, ...]:
     return (
         *(Simple("load_module", (Literal(module),)) for module in modules),
         Simple("pid", (Literal("logs/nginx.pid"),)),
-        *_jit(plan, injected),
+        *_jit(injected),
         Simple("error_log", (*_words(log), Literal(plan.log_level))),
         *map(_raw, injected),
     )
 
 
-def _jit(plan: Plan, injected: Iterable[Directive]) -> tuple[Simple, ...]:
-    """Have regular expressions compiled to machine code, where the plan says so."""
-    if not plan.compiles_regexes or any(d.name == "pcre_jit" for d in injected):
+def _jit(injected: Iterable[Directive]) -> tuple[Simple, ...]:
+    """Have regular expressions compiled to machine code: some 10 KB of memory for each."""
+    if any(d.name == "pcre_jit" for d in injected):
         return ()
     return (Simple("pcre_jit", (True,)),)
 

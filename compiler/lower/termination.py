@@ -43,18 +43,20 @@ def terminated(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
 def termination_type(answer: Answer) -> tuple[Simple, ...]:
     """Return what gives the answer its type."""
     ends = answer.access.termination
-    if ends is None or _is_told_in_headers(ends, answer):
+    if ends is None or _words(ends, answer) is not None:
         return ()
     return (Simple("default_type", (Literal(ends.content_type or ""),)),)
 
 
-def _is_told_in_headers(ends: Termination, answer: Answer) -> bool:
-    return ends.words is not None and speaks_grpc(answer)
+def _words(ends: Termination, answer: Answer) -> str | None:
+    """Return what is told in headers, None where a body is sent."""
+    return ends.words if speaks_grpc(answer) else None
 
 
 def _answer(ends: Termination, answer: Answer, plan: Plan) -> tuple[Simple, ...]:
-    if ends.words is not None and speaks_grpc(answer):
-        return refuse(ends.status, words_of(ends.words, answer), plan)
+    told = _words(ends, answer)
+    if told is not None:
+        return refuse(ends.status, words_of(told, answer), plan)
     if ends.body is None and ends.status >= _FIRST_ERROR:
         # Without any text nginx would tell the error in its own words.
         nothing = Simple("set", (_NO_TEXT, Literal("")))

@@ -79,8 +79,9 @@ def rewrites(answer: Proxied, *, encoded: bool) -> tuple[Simple, ...]:
 def passed_on(answer: Proxied) -> str:
     """Return the path and query of a request that is passed on as it was sent."""
     behind = _behind_base(answer)
-    path = "$uri" if behind is None else _joined(_base(answer, encoded=True), behind)
-    return f"{path}$sent_query"
+    if behind is None:
+        return "$uri$sent_query"
+    return _joined(_base(answer, encoded=True), _with_query(behind))
 
 
 def as_it_came() -> tuple[Simple, ...]:
@@ -92,7 +93,25 @@ def lower_left_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps that work out what follows services' paths, those that are used."""
     proxied = (answer for answer in plan.answers if isinstance(answer, Proxied))
     used = {_behind_base(answer) for answer in proxied if not answer.destination.speaks_grpc}
-    return tuple(found for found in _LEFT_MAPS if found.variable in used)
+    return (
+        *(found for found in _LEFT_MAPS if found.variable in used),
+        *(_query_map(behind) for behind in sorted(filter(None, used))),
+    )
+
+
+def _with_query(behind: str) -> str:
+    """Return the variable for *behind* and the query: each variable in a location costs memory."""
+    return f"{behind}_and_query"
+
+
+def _query_map(behind: str) -> Map:
+    return expression_map(
+        f"{behind[1:].replace('_', ' ')} with the query, where it is passed on as it was sent",
+        "$sent_query",
+        _with_query(behind),
+        {},
+        default=f"{behind}$sent_query",
+    )
 
 
 def _behind_base(answer: Proxied) -> str | None:

@@ -386,8 +386,6 @@ class Plan:
     memberships: Mapping[str, tuple[str, ...]]
     """The groups that each consumer is in."""
     groups: tuple[UpstreamGroup, ...]
-    compiles_regexes: bool
-    """Whether nginx compiles them to machine code: faster, for some 10 KB of memory each."""
     common_tls: TlsPolicy | None
     common_grpc_tls: TlsPolicy | None
     resolvers: tuple[str, ...]

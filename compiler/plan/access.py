@@ -32,23 +32,31 @@ class AccessPlanner:
         self._certificates = CertificateAuthPlanner(config, report)
         self._report = report
         self._planned: dict[str, Any] = {}
+        self._accesses: dict[tuple[int, ...], Access] = {}
         self.memberships = memberships(config)
 
     def of(self, route: Route) -> Access:
         """Return what *route* asks of its clients."""
         if not self._plugins:
             return OPEN
-        modifier = self._plugins.applying("tls-handshake-modifier", route)
-        return Access(
-            cross_origin=self._of("cors", route, self._cross_origin),
-            certificate=self._certificate("mtls-auth", route),
-            header_certificate=self._certificate("header-cert-auth", route),
-            told=self._of("tls-metadata-headers", route, plan_certificate_headers) or (),
-            requests_certificate=modifier is not None,
-            addresses=self._of("ip-restriction", route, plan_addresses),
-            groups=self._of("acl", route, self._groups),
-            termination=self._of("request-termination", route, plan_termination),
-        )
+        parts: dict[str, Any] = {
+            "cross_origin": self._of("cors", route, self._cross_origin),
+            "certificate": self._certificate("mtls-auth", route),
+            "header_certificate": self._certificate("header-cert-auth", route),
+            "told": self._of("tls-metadata-headers", route, plan_certificate_headers) or (),
+            "requests_certificate": self._plugins.applying("tls-handshake-modifier", route)
+            is not None,
+            "addresses": self._of("ip-restriction", route, plan_addresses),
+            "groups": self._of("acl", route, self._groups),
+            "termination": self._of("request-termination", route, plan_termination),
+        }
+        if not any(parts.values()):
+            return OPEN
+        # Parts are kept, so that equal ones are the same.
+        key = tuple(map(id, parts.values()))
+        if key not in self._accesses:
+            self._accesses[key] = Access(**parts)
+        return self._accesses[key]
 
     def _cross_origin(self, plugin: Plugin) -> CrossOrigin:
         return plan_cross_origin(plugin, self._report)

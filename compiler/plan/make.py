@@ -22,7 +22,7 @@ from compiler.plan.open_ways import report_open_ways, report_untold
 from compiler.plan.plain_http import https_only_tables
 from compiler.plan.resolvers import plan_resolvers
 from compiler.plan.routing import flavor_of, plan_tables, request_candidates
-from compiler.plan.scale import LARGE
+from compiler.plan.scale import IDLE_CONNECTIONS, IDLE_CONNECTIONS_OF_MANY, LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.stream import plan_stream
 from compiler.plan.stream_access import report_restricted_streams
@@ -46,11 +46,6 @@ if TYPE_CHECKING:
 
 HTTP_GROUPS = ("proxy", "admin", "admin_gui", "status")
 _LOGS = tuple(f"{group}_{kind}_log" for group in HTTP_GROUPS for kind in ("access", "error"))
-
-_IDLE_CONNECTIONS = 32
-"""Idle connections kept per group where nobody chose: Kong's default of 512 is one table for all
-hosts, in nginx it would be 90 KB for each service and worker. A busy service needs as many as
-requests are on their way to it at once: beyond that, each request opens a connection."""
 
 
 def make_plan(
@@ -107,7 +102,6 @@ def make_plan(
         credentials=access.credentials(),
         memberships=access.memberships,
         groups=groups,
-        compiles_regexes=len(groups) < LARGE,
         common_tls=plan_common_policy(tables, config.materials.upstream, grpc=False),
         common_grpc_tls=plan_common_policy(tables, config.materials.grpc_upstream, grpc=True),
         resolvers=plan_resolvers(settings, named, inputs, report),
@@ -119,7 +113,7 @@ def make_plan(
         session_cache_size=settings.text("ssl_session_cache_size") or "10m",
         headers=headers,
         errors=plan_errors(settings, config.materials.templates),
-        keepalive=_keepalive(settings),
+        keepalive=_keepalive(settings, many=len(groups) >= LARGE),
         trusted_ips=settings.items("trusted_ips"),
         port_maps=_port_maps(settings),
         checks_utf8=flavor != "traditional"
@@ -250,11 +244,12 @@ def _port_maps(settings: Settings) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((port.strip(), outer.strip()) for outer, _, port in pairs))
 
 
-def _keepalive(settings: Settings) -> Keepalive:
+def _keepalive(settings: Settings, *, many: bool) -> Keepalive:
     chosen = not isinstance(settings.origin("upstream_keepalive_pool_size"), Default)
     size = settings.number("upstream_keepalive_pool_size") or 0
+    usual = IDLE_CONNECTIONS_OF_MANY if many else IDLE_CONNECTIONS
     return Keepalive(
-        connections=size if chosen else _IDLE_CONNECTIONS,
+        connections=size if chosen else usual,
         requests=settings.number("upstream_keepalive_max_requests") or 0,
         seconds=settings.number("upstream_keepalive_idle_timeout") or 0,
     )

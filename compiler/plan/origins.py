@@ -48,9 +48,10 @@ def _report_problems(plugin: Plugin, report: Report) -> None:
     for field, text, problem in problems:
         if problem is not None:
             report.add(
-                rules.CORS_VALUE,
+                rules.VALUE,
                 plugin.written.place(field),
                 entity=plugin.ref,
+                plugin=plugin.name,
                 field=field,
                 value=repr(text),
                 reason=problem,

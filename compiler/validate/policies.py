@@ -56,6 +56,17 @@ def _check_termination(plugin: Plugin, config: Config, report: Report) -> None:
         _report_status(plugin, "not the last that is answered", "200 to 599", config, report)
     elif status in _REDIRECTS:
         _report_status(plugin, "a redirect to nowhere", "another kind", config, report)
+    content_type = plugin.config["content_type"] or ""
+    if not content_type.isprintable():
+        report.add(
+            rules.VALUE,
+            plugin.written.place("content_type"),
+            entity=plugin.ref,
+            plugin=plugin.name,
+            field="content_type",
+            value=repr(content_type),
+            reason="would end its header",
+        )
     if plugin.config["echo"]:
         report.add(
             rules.ECHO,

@@ -48,7 +48,7 @@ def ending(**config: Any) -> list[dict[str, Any]]:
 ROUTES = {
     "plain.test": ending(),
     "message.test": ending(status_code=406, message="Invalid"),
-    "silent.test": ending(status_code=451),
+    "silent.test": ending(status_code=409),
     "teapot.test": ending(status_code=418, body="<b>tea</b>", content_type="text/html"),
     "raw.test": ending(status_code=200, body='{"code": 1}'),
     "empty.test": ending(status_code=204),
@@ -106,7 +106,7 @@ def served(engine: Engine, folder: Path) -> Iterator[Served]:
         ("message.test", 406, JSON, {"message": "Invalid"}),
         ("teapot.test", 418, HTML, "<b>tea</b>"),
         ("raw.test", 200, JSON, '{"code": 1}'),
-        ("silent.test", 451, None, ""),
+        ("silent.test", 409, None, ""),
         ("empty.test", 204, None, ""),
         ("hostile.test", 503, JSON, {"message": HOSTILE}),
         ("hostile-body.test", 503, 'text/x; a="$uri;}"', HOSTILE),
