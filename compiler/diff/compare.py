@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compiler.diff.changes import Change, risk
+from compiler.diff.client_auth import client_auth_changes
 from compiler.diff.entities import EntityDiff
 from compiler.diff.lines import unified
 from compiler.diff.masking import Masker
@@ -71,6 +72,9 @@ def compare(old: Side, new: Side) -> Difference:
         *setting_changes(old.config.settings, new.config.settings, masker),
         *listener_changes(old.config.settings, new.config.settings),
         *_plain_http(old.config, new.config, routes),
+        *client_auth_changes(
+            (old.config, old.inputs.target), (new.config, new.inputs.target), entities
+        ),
     ]
     lines = None
     if old.tree is not None and new.tree is not None:

@@ -9,6 +9,7 @@ from compiler.diff.guard_risk import guard_risk
 from compiler.diff.masking import Masker
 from compiler.diff.matching import match
 from compiler.diff.records import KINDS, Link, RecordMaker, Tokens, singular
+from compiler.diff.spelling import as_json, listed, spelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,14 +28,16 @@ _GUARDS = frozenset(
 )  # fmt: skip
 """Plugins that keep requests out."""
 
-_SHOWN = 60
-
 
 class EntityDiff:
-    """Compares the entities of two configurations; `pairs` holds those that both have."""
+    """Compares the entities of two configurations.
+
+    `pairs` holds those that both have, by kind; `plugins` those of each side by their ids.
+    """
 
     def __init__(self, old: Config, new: Config, masker: Masker) -> None:
         self.pairs: dict[str, Pairs] = {}
+        self.plugins: tuple[dict[str, Record], dict[str, Record]] = ({}, {})
         self._added: list[Record] = []
         self._removed: list[Record] = []
         tokens: Tokens = {}
@@ -51,6 +54,8 @@ class EntityDiff:
     def _match(self, kind: str, old: Sequence[Record], new: Sequence[Record]) -> Pairs:
         pairs, removed, added = match(old, new)
         self.pairs[kind] = pairs
+        if kind == "plugins":
+            self.plugins = ({r.id: r for r in old}, {r.id: r for r in new})
         self._removed += removed
         self._added += added
         return pairs
@@ -78,12 +83,12 @@ class EntityDiff:
 
 
 def _one_sided(record: Record, what: str) -> Change:
-    shown = {key: _json(value) for key, value in record.fields.items()}
+    shown = {key: as_json(value) for key, value in record.fields.items()}
     kind = _words(record.kind)
-    guards = _guards(record)
+    guarding = guards(record)
     return Change(
         kind=f"{kind.replace(' ', '-')}-{what}",
-        risk=risk(weakens=guards and what == "removed", strengthens=guards and what == "added"),
+        risk=risk(weakens=guarding and what == "removed", strengthens=guarding and what == "added"),
         entity=record.ref,
         before=shown if what == "removed" else None,
         after=shown if what == "added" else None,
@@ -96,26 +101,26 @@ def _changed(before: Record, after: Record) -> Change:
     differing = [name for name in names if before.fields.get(name) != after.fields.get(name)]
     kind = _words(after.kind)
     details = [
-        f"{name} {_spelt(before.fields.get(name), after.fields.get(name))}" for name in differing
+        f"{name} {spelt(before.fields.get(name), after.fields.get(name))}" for name in differing
     ]
     return Change(
         kind=f"{kind.replace(' ', '-')}-changed",
         risk=_risk(before, after),
         entity=after.ref,
-        before={name: _json(before.fields.get(name)) for name in differing},
-        after={name: _json(after.fields.get(name)) for name in differing},
+        before={name: as_json(before.fields.get(name)) for name in differing},
+        after={name: as_json(after.fields.get(name)) for name in differing},
         message=f"{kind} {after.label}: {'; '.join(details)}",
     )
 
 
 def _risk(before: Record, after: Record) -> Risk:
-    was, is_now = _guards(before), _guards(after)
+    was, is_now = guards(before), guards(after)
     if was and is_now:
         return guard_risk(before.fields, after.fields)
     return risk(weakens=was and not is_now, strengthens=is_now and not was)
 
 
-def _guards(record: Record) -> bool:
+def guards(record: Record) -> bool:
     """Tell whether it is a plugin that is on and keeps requests out."""
     fields: Mapping[str, Any] = record.fields
     return record.kind == "plugins" and fields["enabled"] and fields["name"] in _GUARDS
@@ -130,10 +135,10 @@ def _gist(record: Record) -> str:
     fields = record.fields
     match record.kind:
         case "routes":
-            parts = [_list(fields[f]) for f in ("methods", "hosts", "paths") if f in fields]
+            parts = [listed(fields[f]) for f in ("methods", "hosts", "paths") if f in fields]
             link = fields.get("service")
             where = f" to {link.label}" if isinstance(link, Link) else ""
-            return f", {_list(fields['protocols'])} {' '.join(parts)}".rstrip() + where
+            return f", {listed(fields['protocols'])} {' '.join(parts)}".rstrip() + where
         case "services":
             return f", {fields['protocol']}://{fields['host']}:{fields['port']}"
         case "certificates" | "ca_certificates":
@@ -142,37 +147,3 @@ def _gist(record: Record) -> str:
             return f", certificate {fields['certificate'].label}"
         case _:
             return ""
-
-
-def _spelt(before: Any, after: Any) -> str:
-    """Return a difference in words; of lists only what comes and goes."""
-    if isinstance(before, list) and isinstance(after, list):
-        gone = [item for item in before if item not in after]
-        come = [item for item in after if item not in before]
-        if gone or come:
-            parts = [f"-{_short(item)}" for item in gone] + [f"+{_short(item)}" for item in come]
-            return " ".join(parts)
-    return f"{_short(before)} → {_short(after)}"
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "unset"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{_list(value)}]"
-    text = str(_json(value))
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _list(values: Sequence[Any]) -> str:
-    shown = [_short(value) for value in values[:4]]
-    more = len(values) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Link):
-        return value.label
-    return [_json(item) for item in value] if isinstance(value, list) else value

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Step = tuple[bool, bool]
 
 _LETTING_IN = ("config.allow", "config.ca_certificates")
+_AUTHORITIES = ("config.ca_certificates",)
 _KEEPING_OUT = ("config.deny", "protocols")
 _LAX = ("config.skip_consumer_lookup", "config.allow_partial_chain")
 _STRICT = ("config.ssl_verify", "config.secure_source")
@@ -36,7 +37,9 @@ def _steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Step
         was, is_now = before.get(name) or (), after.get(name) or ()
         # Without such a list nobody is kept out by it.
         if was and is_now:
-            yield _more(was, is_now)
+            more, less = _more(was, is_now)
+            # Whom another authority certifies is somebody else: it does not matter who leaves.
+            yield more, less and not (more and name in _AUTHORITIES)
         else:
             yield bool(was), bool(is_now)
     for name in _KEEPING_OUT:
