@@ -232,13 +232,13 @@ def test_the_environment_is_heeded_unless_told_not_to(monkeypatch: pytest.Monkey
 
 def test_json_of_render_and_check() -> None:
     done = call("render", "-o", "out", *INPUTS, "--format", "json")
-    assert json.loads(done.stdout) == {"diagnostics": [], "output": "out"}
+    assert json.loads(done.stdout) == {"diagnostics": [], "left_out": [], "output": "out"}
     Path("kong.yml").write_text(YML.replace("/hello]", "~/a|/bcd]"))
     for command in (("render", "-o", "new"), ("check",)):
         done = call(*command, *INPUTS, "--format", "json")
         assert (done.exit_code, done.stderr) == (1, "")
         document = json.loads(done.stdout)
-        assert document.keys() == {"diagnostics", "output"}
+        assert document.keys() == {"diagnostics", "left_out", "output"}
         assert document["output"] is None
         (found,) = document["diagnostics"]
         assert found.keys() == DIAGNOSTIC_KEYS

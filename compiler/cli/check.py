@@ -11,6 +11,7 @@ from compiler.cli.build import compile_for, write
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import FOUND, OK, UsageError
 from compiler.cli.gather import gather
+from compiler.cli.left_out import left_out, left_out_json
 from compiler.cli.nginx_test import nginx_problem
 from compiler.cli.progress import Progress
 from compiler.cli.show import as_json, check_format, print_json, show_diagnostics
@@ -43,7 +44,13 @@ def check(options: Options, output_format: str, fail_on: str, *, with_nginx: boo
     if compiled is not None and binary is not None:
         problem = _ask(binary, compiled, inputs, files)
     if output_format == "json":
-        print_json({"diagnostics": [as_json(d) for d in report], "output": None})
+        print_json(
+            {
+                "diagnostics": [as_json(d) for d in report],
+                "left_out": left_out_json(left_out(compiled, inputs)),
+                "output": None,
+            }
+        )
     else:
         show_diagnostics(report, sys.stdout)
     if problem is not None:

@@ -11,6 +11,7 @@ from compiler.cli.engine import find_nginx
 from compiler.cli.failures import FOUND, OK, UsageError
 from compiler.cli.gather import gather
 from compiler.cli.launch import keep
+from compiler.cli.left_out import left_out, left_out_json, show_left_out
 from compiler.cli.nginx_test import nginx_problem
 from compiler.cli.progress import Progress
 from compiler.cli.show import as_json, check_format, print_json, show_diagnostics
@@ -58,11 +59,18 @@ def render(
     if compiled is not None and stdout:
         sys.stdout.buffer.write(compiled.tree.files["nginx.conf"].data())
     written = compiled is not None and problem is None and out is not None
+    without = left_out(compiled, inputs)
     if output_format == "json":
-        shown = [as_json(d) for d in report]
-        print_json({"diagnostics": shown, "output": str(out) if written else None})
+        print_json(
+            {
+                "diagnostics": [as_json(d) for d in report],
+                "left_out": left_out_json(without),
+                "output": str(out) if written else None,
+            }
+        )
     else:
         show_diagnostics(report)
+        show_left_out(without)
     if problem is not None:
         print(f"nginx refused the result; nothing was written:\n{problem}", file=sys.stderr)
     return OK if compiled is not None and problem is None else FOUND

@@ -13,6 +13,7 @@ from compiler.cli.build import compile_for, refuse_foreign, write
 from compiler.cli.engine import find_nginx
 from compiler.cli.failures import FOUND, OK
 from compiler.cli.gather import gather
+from compiler.cli.left_out import left_out, show_left_out
 from compiler.cli.progress import Progress
 from compiler.cli.show import show_diagnostics
 from compiler.model.diagnostic import Report
@@ -41,6 +42,7 @@ def run(options: Options, out: Path | None) -> int:
         show_diagnostics(report)
         if compiled is None:
             return FOUND
+        show_left_out(left_out(compiled, inputs))
         daemon = [d for d in compiled.plan.directives.get("main", ()) if d.name == "daemon"]
         return _serve(binary, tree, daemon_set=bool(daemon))
 

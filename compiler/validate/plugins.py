@@ -12,6 +12,7 @@ from compiler.catalog.plugins import HARMLESS, LOOKS_UP_CONSUMERS, is_compiled
 from compiler.model.diagnostic import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
     from compiler.model.config import Config
@@ -47,6 +48,14 @@ def compiled_plugins(config: Config, target: str, *names: str) -> list[Plugin]:
             if told.required and field in plugin.config
         )
     ]
+
+
+def allowed_plugins(config: Config, *, target: str, allowed: AbstractSet[str]) -> Iterator[Plugin]:
+    """Yield the plugins that are left out because they are *allowed* to be."""
+    for plugin in config.entities.plugins.values():
+        left_out = plugin.enabled and not is_compiled(plugin, target)
+        if left_out and plugin.name in allowed and plugin.name not in HARMLESS:
+            yield plugin
 
 
 def check_plugins(
