@@ -140,11 +140,17 @@ class _Checker:
         said = self._plugin.config
         rule = rules.SAN_HEADER if said["skip_consumer_lookup"] else rules.LOOKUP_BY_SAN
         self._report.add(rule, self._place(), entity=self._plugin.ref, scope=self._scope)
-        if said["skip_consumer_lookup"] or len(set(said["ca_certificates"])) == 1:
-            return
-        for credential in self._config.entities.mtls_auth_credentials.values():
-            authority = self._config.materials.cas.get(credential.ca_certificate or "")
-            if authority is not None and credential.ca_certificate in said["ca_certificates"]:
+        if not said["skip_consumer_lookup"]:
+            self._check_credentials()
+
+    def _check_credentials(self) -> None:
+        cas, credentials = self._config.materials.cas, self._config.entities.mtls_auth_credentials
+        tied = {c.ca_certificate for c in credentials.values() if c.ca_certificate in cas}
+        untold = {identifier: cas[identifier] for identifier in tied if identifier is not None}
+        untold = {i: ca for i, ca in untold.items() if self._is_one_of_several(ca)}
+        for credential in credentials.values():
+            authority = untold.get(credential.ca_certificate or "")
+            if authority is not None:
                 self._report.add(
                     rules.CREDENTIAL_AUTHORITY,
                     credential.source.place("ca_certificate"),
@@ -154,6 +160,24 @@ class _Checker:
                     name=credential.subject_name,
                     authority=authority.subject,
                 )
+
+    def _is_one_of_several(self, authority: X509) -> bool:
+        """Tell whether some clients that are let in, but not all, are certified by *authority*."""
+        trusted = self._trusted()
+        return any(ca != authority for ca in trusted) and self._leads_to(authority, trusted)
+
+    def _leads_to(self, authority: X509, trusted: list[X509]) -> bool:
+        """Tell whether a chain with *authority* in it may end in one of those *trusted*."""
+        seen: list[X509] = []
+        waiting = [authority]
+        while waiting:
+            found = waiting.pop()
+            if found in trusted:
+                return True
+            seen.append(found)
+            cas = self._config.materials.cas.values()
+            waiting += [ca for ca in cas if found.issued_by(ca) and ca not in seen]
+        return False
 
     def _place(self, name: str = "skip_consumer_lookup") -> Place:
         written = self._plugin.written
