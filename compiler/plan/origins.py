@@ -41,10 +41,17 @@ def plan_cross_origin(plugin: Plugin, report: Report) -> CrossOrigin:
 
 def _report_problems(plugin: Plugin, report: Report) -> None:
     said = plugin.config
-    problems = [("origins", entry, _regex_problem(entry)) for entry in said["origins"] or ()]
-    for field in ("origins", "headers", "exposed_headers"):
-        texts = (text for text in said[field] or () if not text.isprintable())
-        problems += [(field, text, "would end its header") for text in texts]
+    problems = [
+        ("origins", repr(entry), _regex_problem(entry))
+        for entry in said["origins"] or ()
+        if entry.isprintable()
+    ]
+    # What a control character stands in may be a key that went astray.
+    problems += [
+        (field, "a control character", "would end its header")
+        for field in ("origins", "headers", "exposed_headers")
+        if not all(text.isprintable() for text in said[field] or ())
+    ]
     for field, text, problem in problems:
         if problem is not None:
             report.add(
@@ -53,7 +60,7 @@ def _report_problems(plugin: Plugin, report: Report) -> None:
                 entity=plugin.ref,
                 plugin=plugin.name,
                 field=field,
-                value=repr(text),
+                value=text,
                 reason=problem,
             )
 

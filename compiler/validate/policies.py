@@ -64,7 +64,7 @@ def _check_termination(plugin: Plugin, config: Config, report: Report) -> None:
             entity=plugin.ref,
             plugin=plugin.name,
             field="content_type",
-            value=repr(content_type),
+            value="a control character",
             reason="would end its header",
         )
     if plugin.config["echo"]:
