@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import unified_diff
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,12 @@ class Golden:
     """Compares what a test produced with a folder of files, or rewrites the folder."""
 
     update: bool
+
+    def check_file(self, file: Path, produced: str) -> None:
+        """Fail on a file that differs; with `--update-golden`, rewrite it."""
+        if self.update:
+            file.write_text(produced)
+        assert produced.splitlines() == file.read_text().splitlines()
 
     def check(self, folder: Path, produced: Mapping[str, str]) -> None:
         """Fail on files that differ, are missing or stale; with `--update-golden`, rewrite."""
@@ -93,6 +100,38 @@ def produced(outcome: Outcome) -> dict[str, str]:
 @pytest.mark.parametrize("case", COMPILE, ids=by_name)
 def test_compile(case: Path, golden: Golden) -> None:
     golden.check(case / "expected", produced(compiled(case)))
+
+
+@pytest.mark.parametrize("case", COMPILE, ids=by_name)
+def test_compile_with_lua(case: Path, golden: Golden) -> None:
+    """What is different for the other target, and nothing else is."""
+    usual = compiled(case)
+    assert usual.compiled is not None
+    if usual.compiled.plan.lua is not None:
+        return
+    other = compile_folder(case / "input", target="openresty")
+    golden.check_file(case / "openresty.diff", differences(usual, other))
+
+
+def differences(usual: Outcome, other: Outcome) -> str:
+    """Return how two outcomes differ; files that are always the same for a target do not count."""
+    if other.compiled is None:
+        return other.diagnostics
+    before, after = (
+        {path: text for path, text in produced(outcome).items() if path != "other-files.txt"}
+        for outcome in (usual, other)
+    )
+    return "".join(
+        f"{line.rstrip()}\n"
+        for path in sorted(before | after)
+        for line in unified_diff(
+            before.get(path, "").splitlines(),
+            after.get(path, "").splitlines(),
+            path if path in before else "/dev/null",
+            path if path in after else "/dev/null",
+            n=0,
+        )
+    )
 
 
 @pytest.mark.parametrize("case", COMPILE, ids=by_name)

@@ -32,7 +32,7 @@ LOOKUP_BY_SAN = Rule(
 SAN_HEADER = Rule(
     code="K502",
     name="client-san-header-not-compiled",
-    severity=Severity.WARNING,
+    severity=Severity.INFO,
     message=(
         "plugin mtls-auth ({scope}): upstreams are not told X-Client-Cert-San, as nginx does not "
         "know the subject alternative names of a certificate"

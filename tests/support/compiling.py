@@ -201,11 +201,14 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def compile_folder(folder: Path) -> Outcome:
-    """Compile the inputs of a golden case, with *folder* as the working directory."""
+def compile_folder(folder: Path, **more: Any) -> Outcome:
+    """Compile the inputs of a golden case, with *folder* as the working directory.
+
+    *more* are options that count for more than the case's.
+    """
     with chdir(folder):
         given = [_options(Path(path)) for path in ("../../../options", "options", "../options")]
-        chosen = {name: value for options in given for name, value in options.items()}
+        chosen = {name: value for options in [*given, more] for name, value in options.items()}
         report = Report()
         options = Options(
             **chosen,
