@@ -72,7 +72,7 @@ class Routing:
     def peers(self) -> dict[str, Ratio]:
         """The gateway compiled beside each other gateway, over TLS."""
         need_wrk()
-        others = {"Envoy": self._envoy, "Caddy": self._caddy}
+        others = {"expert": self._by_hand, "Envoy": self._envoy, "Caddy": self._caddy}
         found = self._compare(self._few.over_tls(), *(x.over_tls() for x in others.values()))
         return dict(zip(others, found, strict=True))
 
@@ -159,12 +159,14 @@ class Routing:
 
     @cached_property
     def _by_hand(self) -> Running:
-        site, port = self._folder / "expert", free_ports(1)[0]
+        site, (plain, secure) = self._folder / "expert", free_ports(2)
         (site / "logs/tmp").mkdir(parents=True)
+        self._copy_pair(site)
         text = (HERE / "expert.conf").read_text()
-        text = text.replace(":8000", f":{port}").replace(":9000", f":{self._upstream}")
+        for known, own in ((8000, plain), (8443, secure), (9000, self._upstream)):
+            text = text.replace(f":{known}", f":{own}")
         (site / "nginx.conf").write_text(text)
-        return Running("expert", self._serve_nginx(site, site, port), port, 0)
+        return Running("expert", self._serve_nginx(site, site, plain), plain, secure)
 
     def _serve_nginx(self, site: Path, prefix: Path, port: int) -> int:
         command: Command = [
@@ -201,9 +203,12 @@ class Routing:
     def _site(self, name: str) -> Site:
         site = Site(self._folder / name, free_ports(1)[0], self._upstream, FEW)
         site.folder.mkdir()
-        for file in ("cert.pem", "key.pem"):
-            shutil.copy(self._folder / file, site.folder / file)
+        self._copy_pair(site.folder)
         return site
+
+    def _copy_pair(self, folder: Path) -> None:
+        for file in ("cert.pem", "key.pem"):
+            shutil.copy(self._folder / file, folder / file)
 
     def _peer(
         self, name: str, command: Command, site: Site, added: Mapping[str, str] | None = None
