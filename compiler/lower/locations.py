@@ -71,7 +71,7 @@ def lower_location(
             *_debug(answer, plan),
             *remembered_rules(answer),
             # Also where nothing is passed on: nginx wants what headers name to be set somewhere.
-            *(_remembered(answer) if isinstance(answer, Proxied) else ()),
+            *(_remembered(answer, rewritten=not end) if isinstance(answer, Proxied) else ()),
             *(remembered_groups(answer) if let_in else remembered_client(answer, plan)),
             *remembered_certificate(answer.access),
         ),
@@ -126,13 +126,18 @@ def _comment(answer: Answer) -> str:
     return f"route {answer.route.label} -> service {answer.service.label}{way}"
 
 
-def _remembered(answer: Proxied) -> tuple[Simple, ...]:
-    """Remember what headers to the upstream say."""
+def _remembered(answer: Proxied, *, rewritten: bool) -> tuple[Simple, ...]:
+    """Remember what headers to the upstream say.
+
+    Where the path is *rewritten*, a regular expression itself tells what it takes away.
+    """
     preserve = answer.route.preserve_host
     host = Expression("$http_host") if preserve else expression(answer.destination.host_header)
     found = [Simple("set", (Expression("$upstream_host"), host))]
     if answer.strips and answer.regex is None:
         found.append(Simple("set", (Expression(STRIPPED_PREFIX), expression(answer.path or ""))))
+    elif answer.strips and (not rewritten or answer.destination.speaks_grpc):
+        found.append(Simple("set", (Expression(STRIPPED_PREFIX), Literal(""))))
     if answer.group is None:
         address = expression(answer.destination.peers[0].address)
         found.append(Simple("set", (Expression("$upstream_address"), address)))

@@ -123,9 +123,7 @@ def guarded(engine: Engine, folder: Path) -> Iterator[Guarded]:
             "gateway.crt": SERVER.cert_pem,
             "gateway.key": SERVER.key_pem,
         }
-        # Where Lua tells who asks, acl is refused.
-        options = {"http_port": plain, "https_port": secure, "args": ["--target", "nginx"]}
-        with gateway(engine, folder, files, **options) as running:
+        with gateway(engine, folder, files, http_port=plain, https_port=secure) as running:
             yield Guarded(running, peer)
 
 
@@ -264,3 +262,20 @@ def test_over_http2(guarded: Guarded) -> None:
             client=identity(client),
         )  # fmt: skip
         assert answer.status == status
+
+
+def test_nobody_is_let_in_where_nothing_is_taken_off_any_path(
+    engine: Engine, workdir: Path
+) -> None:
+    """What a regular expression would take away is not known where nothing is passed on."""
+    routes = [
+        {"name": "r", "hosts": ["r.test"], "paths": [r"~/r\d"], "plugins": [
+            {"name": "acl", "config": {"allow": ["staff"]}}]},
+        {"name": "open", "hosts": ["open.test"]},
+    ]  # fmt: skip
+    with upstream() as peer:
+        service = {"name": "s", "url": f"http://127.0.0.1:{peer.port}", "routes": routes}
+        document = {"_format_version": "3.0", "services": [service]}
+        with gateway(engine, workdir, {"kong.yml": document}) as running:
+            assert running.get("r.test", "/r1", tls=False).status == 401
+            assert running.get("open.test", "/r1", tls=False).status == 200
