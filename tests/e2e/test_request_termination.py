@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import http2, ports
-from support.gateway import gateway
+from support.engines import nginx_test
+from support.gateway import compile_tree, gateway
 from support.upstreams import upstream
 
 if TYPE_CHECKING:
@@ -190,3 +191,15 @@ def test_clients_of_grpc_are_told_in_headers(served: Served) -> None:
 
 def test_switched_off_it_answers_nothing(served: Served) -> None:
     assert served.ask("off.test").status == 200
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "grpc://127.0.0.1:1"])
+@pytest.mark.parametrize("plugins", [ending(), ending(trigger="x"), []])
+def test_nothing_else_has_to_strip_a_prefix(
+    engine: Engine, workdir: Path, url: str, plugins: list[dict[str, Any]]
+) -> None:
+    """What is told of a prefix is worked out of a variable that some location has to set."""
+    route = {"paths": ["~/a\\d+"], "plugins": plugins}
+    document = {"_format_version": "3.0", "services": [{"url": url, "routes": [route]}]}
+    compiled = compile_tree(engine, workdir, {"kong.yml": document})
+    assert nginx_test(engine, compiled.tree).returncode == 0
