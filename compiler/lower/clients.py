@@ -74,9 +74,12 @@ def handshake_directives(handshake: Handshake) -> tuple[Simple, ...]:
     # Who is refused is the routes' business: a client without a certificate may ask for others.
     found = [Simple("ssl_verify_client", (Literal("optional_no_ca"),))]
     if handshake.trust is not None:
-        # The one kind of list is told to clients, the other is not.
-        name = "ssl_client_certificate" if handshake.sends_names else "ssl_trusted_certificate"
-        found.append(Simple(name, (Literal(bundle_file(handshake.trust.bundle)),)))
+        # The one kind of list is told to clients, the other is not. nginx believes both: of the
+        # other nothing may come from the blocks around, as one for OCSP stapling would.
+        names = ("ssl_trusted_certificate", "ssl_client_certificate")
+        told, other = reversed(names) if handshake.sends_names else names
+        found.append(Simple(told, (Literal(bundle_file(handshake.trust.bundle)),)))
+        found.append(Simple(other, (Literal(""),)))
         found.append(Simple("ssl_verify_depth", (_LONGEST_CHAIN,)))
         if handshake.trust.lists:
             found.append(Simple("ssl_crl", (Literal(lists_file(handshake.trust.lists)),)))

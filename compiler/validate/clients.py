@@ -31,6 +31,23 @@ _OWN_DIRECTIVES = {
 }
 """Directives of ours where clients are asked, by Kong's name of the block to inject them into."""
 
+_HARMLESS_COMMANDS = frozenset(
+    {
+        "ciphersuites",
+        "cipherstring",
+        "clientsignaturealgorithms",
+        "curves",
+        "dhparameters",
+        "groups",
+        "maxprotocol",
+        "minprotocol",
+        "numtickets",
+        "options",
+        "recordpadding",
+        "signaturealgorithms",
+    }
+)
+"""Commands of OpenSSL (ssl_conf_command) that leave alone whose certificates are believed."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -70,17 +87,10 @@ def _check_consumers(config: Config, report: Report) -> None:
 def _check_listeners(plugin: Plugin, config: Config, report: Report) -> None:
     for block, names in _OWN_DIRECTIVES.items():
         for name in names:
-            directive = config.settings.directive(block, name)
-            if directive is not None:
-                report.add(
-                    rules.REQUEST_INJECTED,
-                    place_of(directive.origin),
-                    entity=plugin.ref,
-                    related=(Related("the plugin", plugin.source.place("name")),),
-                    setting=f"nginx_{block}_{name}",
-                    plugin=plugin.name,
-                    scope=scope_of(plugin, config),
-                )
+            _check_injected(block, name, plugin, config, report)
+        command = config.settings.directive(block, "ssl_conf_command")
+        if command is not None and not _is_harmless(command.value):
+            _check_injected(block, "ssl_conf_command", plugin, config, report)
     listeners = config.settings.listeners.get("proxy", ())
     if listeners and not any(listener.ssl for listener in listeners):
         report.add(
@@ -90,6 +100,30 @@ def _check_listeners(plugin: Plugin, config: Config, report: Report) -> None:
             plugin=plugin.name,
             scope=scope_of(plugin, config),
         )
+
+
+def _check_injected(block: str, name: str, plugin: Plugin, config: Config, report: Report) -> None:
+    directive = config.settings.directive(block, name)
+    if directive is not None:
+        report.add(
+            rules.REQUEST_INJECTED,
+            place_of(directive.origin),
+            entity=plugin.ref,
+            related=(Related("the plugin", plugin.source.place("name")),),
+            setting=f"nginx_{block}_{name}",
+            plugin=plugin.name,
+            scope=scope_of(plugin, config),
+        )
+
+
+def _is_harmless(command: str) -> bool:
+    """Tell whether a command of OpenSSL changes neither who is believed nor what is remembered.
+
+    A ticket of one server is taken by another, whoever that believes: Options may not allow them.
+    """
+    name = re.match(r"\W*(\w+)", command)
+    allowed = name is not None and name[1].lower() in _HARMLESS_COMMANDS
+    return allowed and re.search(r"(?<![-\w])sessionticket", command.lower()) is None
 
 
 class _Checker:
