@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from support import http2, pki, ports
-from support.gateway import gateway
+from support.gateway import gateway, secured_files
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from support.gateway import Gateway
     from support.upstreams import Upstream
 
-SERVER = pki.self_signed("gateway.test")
 CA, OTHER = pki.ca("Clients"), pki.ca("Others")
 CA_ID = "11111111-0000-4000-8000-000000000001"
 NOBODY = "22222222-0000-4000-8000-000000000009"
@@ -116,13 +115,9 @@ def entities(port: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def guarded(engine: Engine, folder: Path) -> Iterator[Guarded]:
     with upstream() as peer, ports.reserve(2) as (plain, secure):
-        files = {
-            "kong.yml": entities(peer.port),
-            "kong.conf": f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl http2\n"
-            "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
-            "gateway.crt": SERVER.cert_pem,
-            "gateway.key": SERVER.key_pem,
-        }
+        files = secured_files(
+            entities(peer.port), f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl http2\n"
+        )
         with gateway(engine, folder, files, http_port=plain, https_port=secure) as running:
             yield Guarded(running, peer)
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from support import pki
-from support.gateway import gateway
+from support.gateway import gateway, secured_files
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from support.gateway import Gateway
     from support.upstreams import Upstream
 
-SERVER = pki.self_signed("gateway.test")
 CA, OTHER = pki.ca("Clients"), pki.ca("Others")
 CA_ID, OTHER_ID = (f"11111111-0000-4000-8000-00000000000{digit}" for digit in (1, 2))
 ALICE, BOB, CAROL, NOBODY, ODD, SPACED, TIED = (
@@ -102,12 +101,7 @@ def entities(port: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def guarded(engine: Engine, folder: Path) -> Iterator[Guarded]:
     with upstream() as peer:
-        files = {
-            "kong.yml": entities(peer.port),
-            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
-            "gateway.crt": SERVER.cert_pem,
-            "gateway.key": SERVER.key_pem,
-        }
+        files = secured_files(entities(peer.port))
         with gateway(engine, folder, files) as running:
             yield Guarded(running, peer)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import pki
-from support.gateway import gateway
+from support.gateway import gateway, secured_files
 from support.upstreams import identity, upstream
 from typer.testing import CliRunner
 
@@ -25,15 +25,12 @@ if TYPE_CHECKING:
     from support.gateway import Gateway
     from support.upstreams import Upstream
 
-SERVER = pki.self_signed("gateway.test")
 AUTHORITIES = {
     f"11111111-0000-4000-8000-00000000000{n}": pki.ca(f"Authority {n}") for n in range(3)
 }
 ONE, OTHER, UNTRUSTED = AUTHORITIES
 ALICE, GUEST = (f"22222222-0000-4000-8000-00000000000{digit}" for digit in (1, 2))
 CONF = """\
-ssl_cert = gateway.crt
-ssl_cert_key = gateway.key
 allow_debug_header = on
 """
 
@@ -98,12 +95,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(engine: Engine, folder: Path) -> Iterator[Served]:
     with upstream() as peer:
-        files = {
-            "kong.yml": entities(peer.port),
-            "kong.conf": CONF,
-            "gateway.crt": SERVER.cert_pem,
-            "gateway.key": SERVER.key_pem,
-        }
+        files = secured_files(entities(peer.port), CONF)
         with gateway(engine, folder, files) as found:
             options = ("-c", "kong.conf", "-e", "kong.yml", "--no-env", *engine.arguments)
             yield Served(found, peer, folder, options)

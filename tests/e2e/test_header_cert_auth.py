@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 from support import engines, pki
-from support.gateway import compile_tree, gateway
+from support.gateway import compile_tree, gateway, secured_files
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 MISSING = "No required TLS certificate was sent"
 UNVERIFIED = "TLS certificate failed verification"
 
-SERVER = pki.self_signed("gateway.test")
 CA, OTHER = pki.ca("Clients"), pki.ca("Others")
 CA_ID, OTHER_ID = (f"11111111-0000-4000-8000-00000000000{digit}" for digit in (1, 2))
 ALICE_ID, CREDENTIAL = (f"22222222-0000-4000-8000-00000000000{digit}" for digit in (1, 2))
@@ -88,13 +87,10 @@ def entities(port: int) -> dict[str, Any]:
 
 
 def files(port: int, trusted: str) -> dict[str, Any]:
-    return {
-        "kong.yml": entities(port),
-        "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n"
+    return secured_files(
+        entities(port),
         f"trusted_ips = {trusted}\nnginx_proxy_large_client_header_buffers = 8 24k\n",
-        "gateway.crt": SERVER.cert_pem,
-        "gateway.key": SERVER.key_pem,
-    }
+    )
 
 
 @pytest.fixture(scope="module")

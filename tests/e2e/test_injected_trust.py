@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import pki
-from support.gateway import check, gateway
+from support.gateway import check, gateway, secured_files
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from support.engines import Engine
 
-SERVER = pki.self_signed("gateway.test")
 OURS, OTHERS = pki.ca("Ours"), pki.ca("Others")
 ALICE = pki.leaf(OURS, cn="alice", client=True)
 MALLORY = pki.leaf(OTHERS, cn="mallory", client=True)
@@ -31,17 +30,12 @@ def files(port: int, setting: str, *, sends_names: bool | None = None) -> dict[s
     ]
     if sends_names is not None:
         routes = [{"name": "all", "paths": ["/"], "plugins": [_plugin(sends_names)]}]
-    return {
-        "kong.yml": {
-            "_format_version": "3.0",
-            "services": [{"name": "s", "url": f"http://127.0.0.1:{port}", "routes": routes}],
-            "ca_certificates": [{"id": ID, "cert": OURS.cert_pem}],
-        },
-        "kong.conf": f"ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n{setting}\n",
-        "gateway.crt": SERVER.cert_pem,
-        "gateway.key": SERVER.key_pem,
-        "others.pem": OTHERS.cert_pem,
+    entities = {
+        "_format_version": "3.0",
+        "services": [{"name": "s", "url": f"http://127.0.0.1:{port}", "routes": routes}],
+        "ca_certificates": [{"id": ID, "cert": OURS.cert_pem}],
     }
+    return {**secured_files(entities, f"{setting}\n"), "others.pem": OTHERS.cert_pem}
 
 
 def _plugin(sends_names: bool) -> dict[str, Any]:  # noqa: FBT001

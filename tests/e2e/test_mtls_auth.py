@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from cryptography.hazmat.primitives import hashes
 from support import http2, pki, ports
-from support.gateway import compile_tree, gateway
+from support.gateway import SERVER, compile_tree, gateway, secured_files
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ MISDIRECTED = "TLS was negotiated for another host"
 _DAY = timedelta(days=1)
 _NOW = datetime.now(UTC)
 
-SERVER = pki.self_signed("gateway.test")
 ONE, OTHER, UNKNOWN = (pki.ca(f"{name} CA") for name in ("One", "Other", "Unknown"))
 BELOW_ONE = pki.intermediate(ONE, "Below One")
 IDS = {ONE: "11111111-0000-4000-8000-000000000001", OTHER: "11111111-0000-4000-8000-000000000002"}
@@ -114,13 +113,9 @@ def entities(port: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def guarded(engine: Engine, folder: Path) -> Iterator[Guarded]:
     with upstream() as peer, ports.reserve(2) as (plain, secure):
-        files = {
-            "kong.yml": entities(peer.port),
-            "kong.conf": f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl http2\n"
-            "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
-            "gateway.crt": SERVER.cert_pem,
-            "gateway.key": SERVER.key_pem,
-        }
+        files = secured_files(
+            entities(peer.port), f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl http2\n"
+        )
         with gateway(engine, folder, files, http_port=plain, https_port=secure) as running:
             yield Guarded(running, peer)
 
@@ -348,20 +343,13 @@ def test_a_reload_forgets_whom_an_authority_let_in_that_is_no_longer_believed(
     """Where one handshake serves all names, sessions are kept."""
     only = VERSIONS[version]
     with upstream() as peer, ports.reserve(2) as (plain, secure):
-        files = {
-            "kong.conf": f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl\n"
-            "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
-            "gateway.crt": SERVER.cert_pem,
-            "gateway.key": SERVER.key_pem,
-        }
-        before, after = ({"kong.yml": _everywhere(peer.port, ca)} for ca in (ONE, OTHER))
-        with gateway(
-            engine, workdir, {**files, **before}, http_port=plain, https_port=secure
-        ) as running:
+        listen = f"proxy_listen = 127.0.0.1:{plain}, 127.0.0.1:{secure} ssl\n"
+        before, after = (secured_files(_everywhere(peer.port, ca), listen) for ca in (ONE, OTHER))
+        with gateway(engine, workdir, before, http_port=plain, https_port=secure) as running:
             guarded = Guarded(running, peer)
             session = guarded.resumed("one.test", ALICE, minimum=only, maximum=only)
             assert guarded.ask("one.test", resume=session).status == 200
-            compile_tree(engine, workdir, {**files, **after, **_quiet(files)})
+            compile_tree(engine, workdir, {**after, **_quiet(after)})
             running.reload()
             answer = guarded.ask("one.test", resume=session)
             assert answer.status == 401
@@ -391,12 +379,7 @@ def two_worlds(engine: Engine, folder: Path) -> Iterator[Guarded]:
         everywhere = _everywhere(peer.port, ONE)
         routes = [{"name": "other", "hosts": ["other.test"], "plugins": [mtls(OTHER)]}]
         everywhere["services"][0]["routes"] += routes
-        files = {
-            "kong.yml": everywhere,
-            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
-            "gateway.crt": SERVER.cert_pem,
-            "gateway.key": SERVER.key_pem,
-        }
+        files = secured_files(everywhere)
         with gateway(engine, folder, files, out="two") as running:
             yield Guarded(running, peer)
 
@@ -428,12 +411,7 @@ def test_authorities_of_one_host_are_told_apart_or_refused(engine: Engine, workd
             {"name": "b", "hosts": ["both.test"], "paths": ["/b"], "plugins": [mtls(OTHER)]},
             {"name": "c", "hosts": ["both.test"], "paths": ["/c"]},
         ]
-        files = {
-            "kong.yml": both,
-            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
-            "gateway.crt": SERVER.cert_pem,
-            "gateway.key": SERVER.key_pem,
-        }
+        files = secured_files(both)
         if engine.name != "openresty":
             refused = compile_tree(engine, workdir, files, exit_code=1)
             assert "client-trust-not-compiled" in refused.stderr
@@ -464,12 +442,7 @@ def test_only_who_is_let_in_is_answered_in_place_of_a_service(
             {"name": "asked", "hosts": ["asked.test"], "paths": ["/x", "/y"], "plugins": [asked]},
         ]
         document["routes"] = [{"name": "no", "hosts": ["no.test"], "plugins": [ended]}]
-        files = {
-            "kong.yml": document,
-            "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
-            "gateway.crt": SERVER.cert_pem,
-            "gateway.key": SERVER.key_pem,
-        }
+        files = secured_files(document)
         with gateway(engine, workdir, files) as running:
             guarded = Guarded(running, peer)
             for host in ("always.test", "no.test"):

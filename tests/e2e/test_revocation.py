@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from support import pki, ports
 from support.client_certs import revocations
-from support.gateway import compile_tree, gateway
+from support.gateway import compile_tree, gateway, secured_files
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ UNVERIFIED = "TLS certificate failed verification"
 MISSING = "No required TLS certificate was sent"
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
-SERVER = pki.self_signed("gateway.test")
 ONE, OTHER, LATE, EARLY, SILENT = (
     pki.ca(f"{name} CA") for name in ("One", "Other", "Late", "Early", "Silent")
 )
@@ -94,13 +93,7 @@ def route(host: str, *plugins: dict[str, Any], path: str = "/") -> dict[str, Any
 
 
 def files(port: int, routes: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {
-        "kong.yml": entities(port, routes, **more),
-        "kong.conf": "ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n",
-        "gateway.crt": SERVER.cert_pem,
-        "gateway.key": SERVER.key_pem,
-        **LISTS,
-    }
+    return {**secured_files(entities(port, routes, **more)), **LISTS}
 
 
 def crls(*names: str) -> list[str]:

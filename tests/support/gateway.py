@@ -17,7 +17,7 @@ import yaml
 
 from compiler.cli.check import check as run_check
 from compiler.cli.gather import Options
-from support import client, engines, ports
+from support import client, engines, pki, ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[2]
 
 FileContent = str | bytes | dict[str, Any]
+
+SERVER = pki.self_signed("gateway.test")
+"""The certificate of gateways whose clients do not look at it."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,16 @@ class Gateway:
     def reload(self) -> None:
         """Make nginx read the tree again."""
         self.running.reload()
+
+
+def secured_files(entities: dict[str, Any], conf: str = "") -> dict[str, Any]:
+    """Make the files of a gateway with `SERVER`'s certificate; *conf* are more of its settings."""
+    return {
+        "kong.yml": entities,
+        "kong.conf": f"ssl_cert = gateway.crt\nssl_cert_key = gateway.key\n{conf}",
+        "gateway.crt": SERVER.cert_pem,
+        "gateway.key": SERVER.key_pem,
+    }
 
 
 def write_files(folder: Path, files: Mapping[str, FileContent]) -> None:
