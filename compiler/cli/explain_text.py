@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from compiler.explain.service import ServiceAnswer
     from compiler.explain.sni import SniAnswer
     from compiler.model.config import Config
+    from compiler.model.destinations import Peer
     from compiler.model.document import MappingNode
-    from compiler.model.plan import Peer
     from compiler.model.x509 import X509
 
 _LOOKED_UP = {

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from compiler.diff.changes import Risk
     from compiler.model.config import Config
+    from compiler.model.destinations import UpstreamTls
     from compiler.model.entities import Service
     from compiler.model.inputs import Inputs
-    from compiler.model.plan import UpstreamTls
     from compiler.model.x509 import Bundle, KeyPair
 
 

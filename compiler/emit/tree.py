@@ -18,7 +18,7 @@ from compiler.model.layout import (
     lists_file,
 )
 from compiler.model.nginx import OutputFile
-from compiler.model.plan import Proxied
+from compiler.model.routing import Proxied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from compiler.emit.marks import Span
     from compiler.model.access import Trust
+    from compiler.model.destinations import TlsPolicy
     from compiler.model.nginx import Main
-    from compiler.model.plan import Plan, TlsPolicy
+    from compiler.model.plan import Plan
     from compiler.model.revocation import RevocationLists
     from compiler.model.x509 import Bundle, KeyPair
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from compiler.model.config import Config
+    from compiler.model.destinations import Destination
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route, Service
     from compiler.model.inputs import Inputs
-    from compiler.model.plan import Destination
 
 _PORT = re.compile(r":[0-9]*\Z")
 

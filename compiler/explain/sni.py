@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from compiler.model.access import Handshake
     from compiler.model.config import Config
     from compiler.model.entities import Certificate, Sni
-    from compiler.model.plan import ServedCertificate, SniPlan
     from compiler.model.settings import Directive
+    from compiler.model.sni import ServedCertificate, SniPlan
     from compiler.model.x509 import KeyPair
 
 NO_SNI, DEFAULT = "no-sni", "default"

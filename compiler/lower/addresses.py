@@ -12,7 +12,8 @@ from compiler.model.words import Expression, Literal
 if TYPE_CHECKING:
     from compiler.model.access import AddressRestriction
     from compiler.model.nginx import If
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Answer
 
 _CLIENT = Expression("$remote_addr")
 _DEFAULT_MESSAGE = Expression("IP address not allowed: $remote_addr")

@@ -11,7 +11,7 @@ from compiler.lower.balancing import COOKIE, uses_cookie
 from compiler.lower.maps import expression_map as _map
 from compiler.lower.origins import cross_origin_headers, cross_origin_maps, replaced_headers
 from compiler.model.nginx import Map, Section, Simple
-from compiler.model.plan import NoService, Proxied
+from compiler.model.routing import NoService, Proxied
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:

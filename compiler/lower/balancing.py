@@ -8,14 +8,15 @@ from math import gcd
 from typing import TYPE_CHECKING
 
 from compiler.model.nginx import Map, Simple
-from compiler.model.plan import Proxied
+from compiler.model.routing import Proxied
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from compiler.model.balancing import Capture, HashInput
-    from compiler.model.plan import Destination, Peer, Plan
+    from compiler.model.destinations import Destination, Peer
+    from compiler.model.plan import Plan
 
 Inputs = tuple["HashInput", ...]
 

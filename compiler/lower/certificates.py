@@ -13,7 +13,8 @@ from compiler.model.words import Expression, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.model.plan import Plan, ServedCertificate, SniPlan
+    from compiler.model.plan import Plan
+    from compiler.model.sni import ServedCertificate, SniPlan
     from compiler.model.words import Word
     from compiler.model.x509 import KeyPair
 

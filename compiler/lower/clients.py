@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from compiler.model.access import Access, Handshake
     from compiler.model.nginx import Map
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Answer
 
 MISSING, UNVERIFIED = 596, 595
 """Codes for the two ways to fail, told as 401."""

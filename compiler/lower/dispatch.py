@@ -12,20 +12,14 @@ from typing import TYPE_CHECKING
 
 from compiler.lower.paths import KONG_PATH
 from compiler.model.nginx import Map, Simple, Source
-from compiler.model.plan import NoService
+from compiler.model.routing import NoService
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from compiler.model.entities import Route
-    from compiler.model.plan import (
-        Answer,
-        Choice,
-        Conditions,
-        HeaderTest,
-        NameTest,
-    )
+    from compiler.model.routing import Answer, Choice, Conditions, HeaderTest, NameTest
 
 NO_ROUTE = "no-route"
 ROUTE = "route="

@@ -11,7 +11,7 @@ from compiler.lower.maps import expression_map as _map
 from compiler.lower.paths import PATH_SENT
 from compiler.lower.urls import STRIPPED_PREFIX
 from compiler.model.nginx import Map
-from compiler.model.plan import Proxied
+from compiler.model.routing import Proxied
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from compiler.model.access import Access, GroupRule
     from compiler.model.nginx import If, Simple
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Answer
 
 CONSUMER_GROUPS = "$consumer_groups"
 AUTHENTICATED_GROUPS = "$authenticated_groups"

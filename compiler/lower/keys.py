@@ -12,7 +12,8 @@ from compiler.model.words import Expression, Literal, expression
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from compiler.model.plan import HostTable, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import HostTable
 
 EVERY_HOST = "*"
 HTTPS_ONLY = "https-only="

@@ -17,12 +17,13 @@ from compiler.lower.termination import termination_type
 from compiler.lower.upstream_tls import own_tls
 from compiler.lower.urls import STRIPPED_PREFIX, as_it_came, passed_on, rewrites
 from compiler.model.nginx import If, Location, Simple
-from compiler.model.plan import NoService, Proxied
 from compiler.model.protocols import GRPC, SECURE, WEBSOCKET
+from compiler.model.routing import NoService, Proxied
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Answer
 
 _DEFAULT_TIMEOUT = 60_000
 _DEFAULT_RETRIES = 5

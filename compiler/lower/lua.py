@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from compiler.lower.certificates import Sessions
     from compiler.model.lua import Json, LuaPlan
-    from compiler.model.plan import Plan, ServedCertificate
+    from compiler.model.plan import Plan
+    from compiler.model.sni import ServedCertificate
 
 _OWN_LIBRARIES = "$prefix/lua/?.lua;"
 _WHERE_LUA_LOOKS = ";"

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compiler.model.access import CrossOrigin
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Answer
     from compiler.model.words import Word
 
 PREFLIGHT = 594

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compiler.model.nginx import If, Map, Simple
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Answer
 
 
 def policy_maps(plan: Plan) -> tuple[Map, ...]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from compiler.model.nginx import If, Simple
-from compiler.model.plan import speaks_grpc
+from compiler.model.routing import speaks_grpc
 from compiler.model.words import Expression, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Answer
 
 REFUSED = "refused"
 """The word by which such an error stays known."""

@@ -16,7 +16,7 @@ from compiler.lower.resolver import lower_resolver
 from compiler.lower.upstream_tls import common_tls
 from compiler.lower.websockets import websocket_maps
 from compiler.model.nginx import Map, Section, Simple
-from compiler.model.plan import Proxied
+from compiler.model.routing import Proxied
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:

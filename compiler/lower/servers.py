@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from compiler.model.access import Handshake
     from compiler.model.nginx import Map, Section
-    from compiler.model.plan import Answer, Choice, HostTable, ListenGroup, PathNode, Plan
+    from compiler.model.plan import ListenGroup, Plan
+    from compiler.model.routing import Answer, Choice, HostTable, PathNode
     from compiler.model.settings import Listener
     from compiler.model.words import Word
 

@@ -16,7 +16,8 @@ from compiler.model.words import Expression, Literal, Raw, expression
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from compiler.model.plan import Plan, UpstreamTls
+    from compiler.model.destinations import UpstreamTls
+    from compiler.model.plan import Plan
     from compiler.model.settings import Listener
     from compiler.model.stream import (
         Handling,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from compiler.lower.error_texts import text_words
 from compiler.lower.refusals import refuse, words_of
 from compiler.model.nginx import If, Map, Simple
-from compiler.model.plan import speaks_grpc
+from compiler.model.routing import speaks_grpc
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
     from compiler.model.access import Termination
-    from compiler.model.plan import Answer, Plan
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Answer
 
 _NO_TEXT = Expression("$no_text")
 _FIRST_ERROR = 400

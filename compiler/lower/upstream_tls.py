@@ -12,7 +12,9 @@ from compiler.model.nginx import Section, Simple
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Plan, Proxied, TlsPolicy
+    from compiler.model.destinations import TlsPolicy
+    from compiler.model.plan import Plan
+    from compiler.model.routing import Proxied
 
 _UPSTREAM_HOST = Expression("$upstream_host")
 

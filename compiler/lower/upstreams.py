@@ -9,7 +9,8 @@ from compiler.model.nginx import Simple, Source, UpstreamBlock, UpstreamServer
 from compiler.model.words import Literal, Raw
 
 if TYPE_CHECKING:
-    from compiler.model.plan import Destination, Peer, Plan, UpstreamGroup
+    from compiler.model.destinations import Destination, Peer, UpstreamGroup
+    from compiler.model.plan import Plan
 
 ZONE = Literal("upstream_names")
 """The shared memory in which workers keep what they have to agree on, one zone for all groups."""

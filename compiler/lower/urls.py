@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from compiler.lower.maps import expression_map
 from compiler.lower.paths import KONG_PATH, escaped
 from compiler.model.nginx import Simple
-from compiler.model.plan import Proxied
+from compiler.model.routing import Proxied
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from compiler.model.destinations import Destination, UpstreamTls
     from compiler.model.entities import Route, Service
-    from compiler.model.plan import Destination, UpstreamTls
     from compiler.model.settings import Listener
     from compiler.model.x509 import KeyPair
 

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
-from compiler.model.plan import Proxied, TlsPolicy
+from compiler.model.destinations import TlsPolicy
+from compiler.model.routing import Proxied
 from compiler.plan.scale import LARGE
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from compiler.model.config import UpstreamTlsDefaults
     from compiler.model.diagnostic import Report
-    from compiler.model.plan import Features, HostTable
+    from compiler.model.plan import Features
+    from compiler.model.routing import HostTable
 
 _SECONDS_PER_CERTIFICATE = 180e-6
 _BYTES_PER_CERTIFICATE = 6_000

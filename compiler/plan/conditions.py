@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules as rules
 from compiler.model.balancing import Capture
-from compiler.model.plan import Conditions, HeaderTest, NameTest
+from compiler.model.routing import Conditions, HeaderTest, NameTest
 from compiler.plan.pcre_text import pcre_problem, without_names
 from compiler.plan.regex_prefix import has_alternatives, split_alternatives
 from compiler.router.regex_groups import group_number

@@ -6,8 +6,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from compiler.catalog import plan_rules, tls_rules, upstream_rules
+from compiler.model.destinations import Destination, Peer, UpstreamTls
 from compiler.model.entities import Upstream
-from compiler.model.plan import Destination, Peer, UpstreamTls
 from compiler.model.protocols import OVER_TLS
 from compiler.plan.balancing import plan_balancing
 from compiler.plan.health import plan_health

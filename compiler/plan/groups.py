@@ -5,12 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from compiler.model.plan import UpstreamGroup
+from compiler.model.destinations import UpstreamGroup
 from compiler.plan.scale import LARGE
 
 if TYPE_CHECKING:
+    from compiler.model.destinations import Destination
     from compiler.model.entities import Route, Service
-    from compiler.model.plan import Destination
 
 
 class GroupPlanner:

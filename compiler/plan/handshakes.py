@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route
-    from compiler.model.plan import Answer, HostTable
+    from compiler.model.routing import Answer, HostTable
 
 
 @value()

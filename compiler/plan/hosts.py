@@ -9,7 +9,7 @@ from compiler.model.values import value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from compiler.model.plan import HostKind
+    from compiler.model.routing import HostKind
     from compiler.router.candidates import Candidate
 
 EVERY_HOST = "*"

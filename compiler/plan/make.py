@@ -36,10 +36,12 @@ if TYPE_CHECKING:
 
     from compiler.model.access import Handshake
     from compiler.model.config import Config, UpstreamTlsDefaults
+    from compiler.model.destinations import Destination
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route
     from compiler.model.inputs import Inputs
-    from compiler.model.plan import Destination, Features, HostTable, HttpsOnly
+    from compiler.model.plan import Features
+    from compiler.model.routing import HostTable, HttpsOnly
     from compiler.model.settings import Settings
     from compiler.model.stream import StreamPlan
     from compiler.model.x509 import KeyPair

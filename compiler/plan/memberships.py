@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report, Rule
     from compiler.model.entities import Plugin
-    from compiler.model.plan import Answer, HostTable
+    from compiler.model.routing import Answer, HostTable
 
 
 def memberships(config: Config) -> dict[str, tuple[str, ...]]:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
 from compiler.model.diagnostic import Related
-from compiler.model.plan import Proxied
+from compiler.model.routing import Proxied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route
-    from compiler.model.plan import HostTable
+    from compiler.model.routing import HostTable
 
 
 def report_open_ways(tables: Iterable[HostTable], report: Report) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.model.plan import HttpsOnly
 from compiler.model.protocols import SECURE
+from compiler.model.routing import HttpsOnly
 from compiler.plan.hosts import EVERY_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from compiler.model.plan import HostTable
+    from compiler.model.routing import HostTable
 
 
 def https_only_tables(tables: Sequence[HostTable]) -> tuple[HttpsOnly, ...]:

@@ -10,9 +10,9 @@ from compiler.plan.destinations import is_address
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from compiler.model.destinations import Destination
     from compiler.model.diagnostic import Report
     from compiler.model.inputs import FileReader, Inputs
-    from compiler.model.plan import Destination
     from compiler.model.settings import Settings
 
 RESOLV_CONF = "/etc/resolv.conf"

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from compiler.catalog import plan_rules as rules
-from compiler.model.plan import Choice, HostTable, NoService, PathNode, Proxied
+from compiler.model.routing import Choice, HostTable, NoService, PathNode, Proxied
 from compiler.plan.conditions import ConditionPlanner
 from compiler.plan.groups import GroupPlanner
 from compiler.plan.hosts import host_classes
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from compiler.model.config import Config
+    from compiler.model.destinations import Destination, UpstreamGroup
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route, Service
-    from compiler.model.plan import Answer, Destination, UpstreamGroup
+    from compiler.model.routing import Answer
     from compiler.model.settings import Settings
     from compiler.plan.access import AccessPlanner
     from compiler.plan.hosts import HostClass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.model.plan import ServedCertificate, SniPlan
+from compiler.model.sni import ServedCertificate, SniPlan
 
 if TYPE_CHECKING:
     from compiler.model.config import Config

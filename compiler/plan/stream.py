@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from compiler.model.config import Config
+    from compiler.model.destinations import Destination
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route
     from compiler.model.inputs import Inputs
-    from compiler.model.plan import Destination
     from compiler.model.settings import Listener, Settings
     from compiler.model.stream import StreamKind
     from compiler.model.x509 import KeyPair

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from compiler.model.config import Config
+    from compiler.model.destinations import Destination
     from compiler.model.diagnostic import Report, Rule
     from compiler.model.entities import Route, Service
-    from compiler.model.plan import Destination
     from compiler.model.settings import Listener
     from compiler.model.stream import StreamAnswer, StreamKind
     from compiler.plan.stream_destinations import StreamDestinationPlanner

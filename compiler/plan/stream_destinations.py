@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from compiler.model.plan import UpstreamTls
+from compiler.model.destinations import UpstreamTls
 from compiler.model.stream import STREAM_PROTOCOLS
 from compiler.plan.destinations import DestinationPlanner, is_address
 from compiler.plan.upstream_tls import plan_policy
 
 if TYPE_CHECKING:
     from compiler.model.config import Config
+    from compiler.model.destinations import Destination
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Service
-    from compiler.model.plan import Destination, Features
+    from compiler.model.plan import Features
     from compiler.model.x509 import Bundle
 
 

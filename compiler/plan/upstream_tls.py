@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog import tls_rules as rules
 from compiler.model.config import Because
+from compiler.model.destinations import TlsPolicy
 from compiler.model.place import FromFile, Place
-from compiler.model.plan import TlsPolicy
 from compiler.model.x509 import Bundle
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from compiler.router.request import Request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from compiler.model.plan import Choice, Conditions, HostTable, PathNode
+    from compiler.model.routing import Choice, Conditions, HostTable, PathNode
     from compiler.router.patterns import Flavor
 
 HOSTS = (
