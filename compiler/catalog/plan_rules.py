@@ -136,8 +136,8 @@ NO_RESOLVER = Rule(
     name="resolver-from-this-machine",
     severity=Severity.WARNING,
     message=(
-        "upstream names such as {name} are looked up while nginx runs, and dns_resolver is not "
-        "set: the name servers of {source} are written ({servers})"
+        "{names} are looked up while nginx runs, and dns_resolver is not set: the "
+        "name servers of {source} are written ({servers})"
     ),
     hint="set dns_resolver to the name servers of the machine that runs nginx",
 )

@@ -39,15 +39,15 @@ REVOCATION_IN_PART = Rule(
         "--target openresty"
     ),
 )
-REVOCATION_UNKNOWN = Rule(
+RESPONDERS_ASKED = Rule(
     code="K531",
-    name="client-revocation-unknown",
-    severity=Severity.WARNING,
+    name="client-revocation-asked",
+    severity=Severity.INFO,
     message=(
-        "plugin {plugin} ({scope}): there is no revocation list of {missing}, whose certificates "
-        "are let in even if they were revoked"
+        "plugin {plugin} ({scope}): there is no revocation list of {missing}: responders (OCSP) "
+        "that certificates name are asked while requests come; {effect}"
     ),
-    hint="give the list with --crl, or set revocation_check_mode to STRICT",
+    hint="give the list with --crl, and nobody is asked",
 )
 LIST_INVALID = Rule(
     code="K532",
@@ -89,7 +89,7 @@ RULES = (
     REVOCATION_UNCHECKED,
     STRICT_WITHOUT_LISTS,
     REVOCATION_IN_PART,
-    REVOCATION_UNKNOWN,
+    RESPONDERS_ASKED,
     LIST_INVALID,
     LIST_LIMITED,
     LIST_OF_NOBODY,

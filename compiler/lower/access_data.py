@@ -9,7 +9,7 @@ from compiler.model.lua import DataFile, DataTable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from compiler.model.access import Access, CertificateAuth, Match, Trust
+    from compiler.model.access import Access, CertificateAuth, Match, Responders
     from compiler.model.lua import Json
     from compiler.model.nginx import Source
     from compiler.model.plan import Plan
@@ -21,6 +21,16 @@ _MILLISECONDS = 1000
 def asks_lua(access: Access, plan: Plan) -> bool:
     """Tell whether Lua decides who is let in."""
     return plan.lua is not None and bool(access.authentications)
+
+
+def asks_responders(plan: Plan) -> bool:
+    """Tell whether Lua asks responders (OCSP) about certificates."""
+    return any(
+        auth.responders is not None
+        for answer in plan.answers
+        if asks_lua(answer.access, plan)
+        for auth in answer.access.authentications
+    )
 
 
 def rule_name(access: Access, *, by_host: bool) -> str:
@@ -42,12 +52,12 @@ def access_data(plan: Plan) -> DataFile:
     auths = {
         auth.plugin.id: auth for access, _ in asked.values() for auth in access.authentications
     }
-    trusts = {_trust_name(auth.trust): auth.trust for auth in auths.values()}
+    trusts = {_trust_name(auth): _trust(auth) for auth in auths.values()}
     return DataFile(
         name="access",
         tables=(
             _table("rules", {name: _rule(*found) for name, found in asked.items()}),
-            _table("trusts", {name: _trust(trust) for name, trust in trusts.items()}),
+            _table("trusts", trusts),
             _table(
                 "consumers",
                 {c.id: {"username": c.username, "custom_id": c.custom_id} for c in plan.consumers},
@@ -86,7 +96,7 @@ def _step(auth: CertificateAuth, *, by_host: bool) -> Json:
     said, plugin = auth.plugin.config, auth.plugin
     found: dict[str, Json] = {
         "plugin": plugin.name,
-        "trust": _trust_name(auth.trust),
+        "trust": _trust_name(auth),
         "by_host": by_host and plugin.name != _BY_HEADER,
         "skip_consumer_lookup": auth.lookup is None,
         "authenticated_group_by": auth.group_by,
@@ -102,15 +112,30 @@ def _step(auth: CertificateAuth, *, by_host: bool) -> Json:
     return found
 
 
-def _trust_name(trust: Trust) -> str:
+def _trust_name(auth: CertificateAuth) -> str:
+    """Return a name that those share who verify alike, since they share what is remembered."""
+    trust, asked = auth.trust, auth.responders
     partial = "+partial" if trust.partial_chains else ""
-    return f"{trust.bundle.name}{partial}:{trust.revocation}"
+    found = f"{trust.bundle.name}{partial}:{trust.revocation}"
+    if asked is None:
+        return found
+    proxy = "" if asked.proxy is None else f":{asked.proxy[0]}:{asked.proxy[1]}"
+    return f"{found}:{asked.timeout}{proxy}"
 
 
-def _trust(trust: Trust) -> Json:
+def _trust(auth: CertificateAuth) -> Json:
+    trust = auth.trust
     return {
         "ca_certificates": [trust.bundle.name],
         "allow_partial_chain": trust.partial_chains,
         "revocation_check_mode": trust.revocation,
         "crls": [found.name for found in trust.lists.each],
+        "responders": None if auth.responders is None else _responders(auth.responders),
     }
+
+
+def _responders(asked: Responders) -> Json:
+    host, port = (None, None) if asked.proxy is None else asked.proxy
+    if host is not None and ":" in host:
+        host = f"[{host.strip('[]')}]"
+    return {"timeout": asked.timeout, "proxy_host": host, "proxy_port": port}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.lower.access_data import access_data, asks_lua
+from compiler.lower.access_data import access_data, asks_lua, asks_responders
 from compiler.lower.certificates import (
     certificate_source,
     default_certificates,
@@ -38,7 +38,7 @@ def lower_lua(plan: Plan) -> tuple[Section, ...]:
         return ()
     own = (
         Simple("lua_package_path", (_package_path(plan.lua),)),
-        *_intermediates(plan),
+        *_memories(plan),
         Simple("init_by_lua_file", (Literal("lua/init.lua"),)),
     )
     return (
@@ -46,12 +46,19 @@ def lower_lua(plan: Plan) -> tuple[Section, ...]:
     )
 
 
-def _intermediates(plan: Plan) -> tuple[Simple, ...]:
-    """Return the memory for intermediates, which sessions that are taken up lack."""
-    if not any(asks_lua(answer.access, plan) for answer in plan.answers):
-        return ()
-    words = (Literal("kcompile_intermediates"), Literal("10m"))
-    return (Simple("lua_shared_dict", words),)
+def _memories(plan: Plan) -> tuple[Simple, ...]:
+    """Return what workers share.
+
+    That is intermediates, which sessions that are taken up lack, and what responders said.
+    """
+    found = {}
+    if any(asks_lua(answer.access, plan) for answer in plan.answers):
+        found["kcompile_intermediates"] = "10m"
+    if asks_responders(plan):
+        found["kcompile_responders"] = "5m"
+    return tuple(
+        Simple("lua_shared_dict", (Literal(name), Literal(size))) for name, size in found.items()
+    )
 
 
 def _package_path(lua: LuaPlan) -> Expression:

@@ -1,9 +1,10 @@
-"""Who is asked for the names of upstreams."""
+"""Who is asked for the names of upstreams and of responders."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.access_data import asks_responders
 from compiler.model.nginx import Section, Simple
 from compiler.model.words import Literal
 
@@ -22,10 +23,16 @@ def lower_resolver(plan: Plan) -> tuple[Section, ...]:
     servers = tuple(Literal(server) for server in plan.resolvers)
     return (
         Section(
-            comment="names of upstreams are looked up here",
+            comment=_comment(plan),
             directives=(Simple("resolver", (*servers, *_options(plan.lookup))), _PATIENCE),
         ),
     )
+
+
+def _comment(plan: Plan) -> str:
+    if asks_responders(plan):
+        return "names of upstreams and of responders (OCSP) are looked up here"
+    return "names of upstreams are looked up here"
 
 
 def _options(lookup: Lookup) -> tuple[Literal, ...]:

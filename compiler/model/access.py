@@ -61,6 +61,17 @@ class ConsumerLookup:
 
 
 @value(kw_only=True)
+class Responders:
+    """How those are asked (OCSP) whom certificates name, whether one was revoked.
+
+    `timeout` is in milliseconds; with `proxy` (a host and a port) they are asked through it.
+    """
+
+    timeout: int
+    proxy: tuple[str, int] | None
+
+
+@value(kw_only=True)
 class CertificateAuth:
     """A certificate that clients have to show.
 
@@ -68,11 +79,13 @@ class CertificateAuth:
     (header-cert-auth). Without `lookup` any trusted certificate is enough, and its `group_by` is
     the client's group. Who has none, or none that is believed, is let in as the consumer
     `anonymous`, if there is one.
-    `sends_names` tells whether clients are told whose certificates are believed.
+    `sends_names` tells whether clients are told whose certificates are believed. `responders` are
+    asked where the target can, None for SKIP.
     """
 
     plugin: Plugin = field(compare=False)
     trust: Trust
+    responders: Responders | None = field(compare=False)
     lookup: ConsumerLookup | None
     anonymous: Consumer | None
     group_by: Literal["CN", "DN"]

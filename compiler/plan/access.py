@@ -72,6 +72,10 @@ class AccessPlanner:
     def _certificate(self, name: str, route: Route) -> CertificateAuth | None:
         return self._of(name, route, self._certificates.plan)
 
+    def looks_up_responders(self) -> bool:
+        """Tell whether asking responders takes name servers, where the target asks them."""
+        return self._certificates.looks_up_responders()
+
     def consumers(self) -> tuple[Consumer, ...]:
         """Return those as whom the routes planned so far let somebody in."""
         return self._certificates.consumers()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from compiler.model.access import CertificateAuth, ConsumerLookup, Match, Trust
+from compiler.model.access import CertificateAuth, ConsumerLookup, Match, Responders, Trust
 from compiler.model.revocation import NO_LISTS
 from compiler.model.x509 import Bundle
+from compiler.plan.destinations import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import CertificateCredential, Consumer, Plugin
+
+_TIMEOUT = 30000
+"""Kong's default for http_timeout, in milliseconds."""
 
 
 class CertificateAuthPlanner:
@@ -30,6 +34,11 @@ class CertificateAuthPlanner:
         if plugin.id not in self._planned:
             self._planned[plugin.id] = self._plan(plugin)
         return self._planned[plugin.id]
+
+    def looks_up_responders(self) -> bool:
+        """Tell whether names are looked up where responders are asked: not by a proxy's address."""
+        asked = (auth.responders for auth in self._planned.values())
+        return any(r and not (r.proxy and is_address(r.proxy[0])) for r in asked)
 
     def consumers(self) -> tuple[Consumer, ...]:
         """Return the consumers that what was planned may let somebody in as."""
@@ -69,6 +78,7 @@ class CertificateAuthPlanner:
         return CertificateAuth(
             plugin=plugin,
             trust=self._trust(said),
+            responders=_responders(said),
             lookup=None if said["skip_consumer_lookup"] else self._lookup(plugin),
             anonymous=self._consumer(said["anonymous"]),
             group_by=said["authenticated_group_by"] or "CN",
@@ -117,3 +127,13 @@ class CertificateAuthPlanner:
                 name = getattr(consumer, field)
                 if name is not None:
                     yield Match(name=name, consumer=consumer.id)
+
+
+def _responders(said: Any) -> Responders | None:
+    if said["revocation_check_mode"] == "SKIP":
+        return None
+    host, port = said["http_proxy_host"], said["http_proxy_port"]
+    return Responders(
+        timeout=int(said["http_timeout"] or _TIMEOUT),
+        proxy=(host, port) if host and port else None,
+    )

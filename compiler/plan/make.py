@@ -90,7 +90,10 @@ def make_plan(
     streams = () if stream is None else stream.destinations
     _report_policy_cas(config, config.materials.stream, streams, report)
     named = [d for d in (*destinations.values(), *streams) if any(peer.resolve for peer in d.peers)]
-    lookup = plan_lookup(settings, features, _plain_name(named), report) if named else Lookup()
+    asked = lua is not None and access.looks_up_responders()
+    lookup = (
+        plan_lookup(settings, features, _plain_name(named), report) if named or asked else Lookup()
+    )
     secured = [group.pairs for group in listen.values() if group.name == "proxy"]
     secured += [] if stream is None else [stream.pairs]
     return Plan(
@@ -106,7 +109,7 @@ def make_plan(
         groups=groups,
         common_tls=plan_common_policy(tables, config.materials.upstream, grpc=False),
         common_grpc_tls=plan_common_policy(tables, config.materials.grpc_upstream, grpc=True),
-        resolvers=plan_resolvers(settings, named, inputs, report),
+        resolvers=plan_resolvers(settings, named, inputs, report, responders=asked),
         lookup=lookup,
         directives=plan_directives(settings, lua=lua is not None),
         dhparam=config.materials.dhparam,

@@ -1,4 +1,4 @@
-"""Which name servers nginx asks for the names of upstreams."""
+"""Which name servers nginx asks for the names of upstreams and responders."""
 
 from __future__ import annotations
 
@@ -22,14 +22,21 @@ _LOCAL = "127.0.0.1"
 
 
 def plan_resolvers(
-    settings: Settings, named: Sequence[Destination], inputs: Inputs, report: Report
+    settings: Settings,
+    named: Sequence[Destination],
+    inputs: Inputs,
+    report: Report,
+    *,
+    responders: bool = False,
 ) -> tuple[str, ...]:
     """Return the name servers for the upstreams in *named*; none when all have addresses.
+
+    With *responders* there are some in any case: certificates name those (OCSP).
 
     Kong asks those of dns_resolver (resolver_address with the new client), else those of
     /etc/resolv.conf; nginx has no such default, so that file is read here, and said.
     """
-    if not named:
+    if not named and not responders:
         return ()
     new_client = settings.flag("new_dns_client")
     chosen = settings.items("resolver_address" if new_client else "dns_resolver")
@@ -40,7 +47,9 @@ def plan_resolvers(
     report.add(
         rules.NO_RESOLVER,
         None,
-        name=named[0].peers[0].host,
+        names=f"upstream names such as {named[0].peers[0].host}"
+        if named
+        else "names of responders (OCSP) in clients' certificates",
         source=source,
         servers=", ".join(servers),
     )

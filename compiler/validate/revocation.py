@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from compiler.model.entities import Plugin
     from compiler.model.revocation import RevocationList
 
+_TROUBLE = {
+    "STRICT": "who names none, or one that does not answer, is refused",
+    "IGNORE_CA_ERROR": "who names none, or one that does not answer, is let in",
+}
+
 
 def check_revocation(config: Config, target: str, *, now: datetime, report: Report) -> None:
     """Report lists that are missing or do not hold now."""
@@ -45,17 +50,16 @@ def _check_missing(plugin: Plugin, config: Config, target: str, report: Report) 
     ]
     if not missing:
         return
-    mode, with_lua = plugin.config["revocation_check_mode"], target == "openresty"
-    severity = None
+    mode = plugin.config["revocation_check_mode"]
     said: dict[str, Any] = {"missing": ", ".join(missing)}
-    if mode == "STRICT":
+    if target == "openresty":
+        rule = rules.RESPONDERS_ASKED
+        said["effect"] = _TROUBLE[mode]
+    elif mode == "STRICT":
         rule = rules.STRICT_WITHOUT_LISTS
-        severity = Severity.WARNING if with_lua else None
     elif not materials.lists_for(trusted):
         rule = rules.REVOCATION_UNCHECKED
         said = {"mode": mode}
-    elif with_lua:
-        rule = rules.REVOCATION_UNKNOWN
     else:
         rule = rules.REVOCATION_IN_PART
         said["mode"] = mode
@@ -65,7 +69,6 @@ def _check_missing(plugin: Plugin, config: Config, target: str, report: Report) 
         rule,
         written.place(name) if name in written else plugin.source.place("config"),
         entity=plugin.ref,
-        severity=severity,
         plugin=plugin.name,
         scope=scope_of(plugin, config),
         **said,
@@ -88,7 +91,7 @@ def _check_dates(
         report.add(
             rules.LIST_OUT_OF_DATE,
             Place(found.source),
-            severity=Severity.ERROR if "STRICT" in modes else None,
+            severity=Severity.ERROR if "STRICT" in modes and target != "openresty" else None,
             issuer=found.issuer,
             what="ended on" if ended else "begins on",
             date=f"{found.ends if ended else found.begins:%Y-%m-%d}",
@@ -97,10 +100,10 @@ def _check_dates(
 
 
 def _effect(modes: set[str], target: str) -> str:
-    if "STRICT" in modes:
-        return "under STRICT every certificate of that authority is refused"
     if not modes:
         return "no plugin asks for it"
     if target == "openresty":
-        return "nginx lets in those that it revokes"
+        return "responders (OCSP) are asked about those certificates"
+    if "STRICT" in modes:
+        return "under STRICT every certificate of that authority is refused"
     return "nginx refuses every certificate of that authority"

@@ -3,10 +3,12 @@
 --
 -- nginx.conf calls init() in init_by_lua, and run(ngx.var.access) in access_by_lua of a location that
 -- is protected: in a block, since a file would be read by workers, who may not be allowed to. It says
--- `lua_shared_dict kcompile_intermediates`, asks clients for certificates without judging them,
--- answers 596 with `401 No required TLS certificate was sent` and 595 (and 495, if nginx itself asks
--- for certificates) with `401 TLS certificate failed verification`, and has these variables, each ""
--- until run() sets it, to send them to upstreams in place of whatever headers the client made up:
+-- `lua_shared_dict kcompile_intermediates` and, where responders are asked whether a certificate was
+-- revoked, `lua_shared_dict kcompile_responders` and a `resolver`. It asks clients for certificates
+-- without judging them, answers 596 with `401 No required TLS certificate was sent` and 595 (and 495,
+-- if nginx itself asks for certificates) with `401 TLS certificate failed verification`, and has these
+-- variables, each "" until run() sets it, to send them to upstreams in place of whatever headers the
+-- client made up:
 --
 --     $consumer_id $consumer_username $consumer_custom_id $credential_identifier
 --     $anonymous_consumer     true for the consumer of those who could not be authenticated
@@ -24,7 +26,10 @@
 --         "ca_certificates": [DIGEST…],  of files tls/ca/DIGEST.pem, of one or more certificates
 --         "allow_partial_chain": false,
 --         "revocation_check_mode": "SKIP" | "IGNORE_CA_ERROR" | "STRICT",
---         "crls": [DIGEST…]}},           of files tls/crls/DIGEST.pem
+--         "crls": [DIGEST…],             of files tls/crls/DIGEST.pem
+--         "responders": null | {         how those are asked (OCSP) whom certificates name, where no
+--            "timeout": MILLISECONDS,    list speaks for one; null for SKIP alone
+--            "proxy_host": null, "proxy_port": null}}},
 --      "consumers": {ID: {"username", "custom_id"}…},
 --      "mtls_auth_credentials": {ID: {
 --         "subject_name", "consumer": ID,
@@ -70,8 +75,7 @@ local function verify(step, client)
     local found = verification.recall(step.purpose, client.key, step.cert_cache_ttl)
     local reason
     if not found then
-        found, reason = verification.verify(
-            trusts[step.trust], client.certificate, client.intermediates(), step.purpose, client.key)
+        found, reason = verification.verify(trusts[step.trust], client, step)
     end
     if found then
         client.accepted()

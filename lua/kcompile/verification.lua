@@ -5,6 +5,7 @@
 local lrucache = require("resty.lrucache")
 local encodings = require("kcompile.encodings")
 local files = require("kcompile.files")
+local responders = require("kcompile.responders")
 local x509 = require("kcompile.x509")
 
 -- How many certificates each worker remembers (2 KB each).
@@ -65,32 +66,68 @@ function _M.load(id, trust)
     return {
         store = x509.store(authorities, crls),
         partial_chain = trust.allow_partial_chain,
-        checks_revocation = checks,
+        responders = checks and responders.load(id, trust.responders) or nil,
         strict = trust.revocation_check_mode == "STRICT",
         has_crls = #crls > 0,
         lists_end = lists_end(crls),
     }
 end
 
--- Says whether one of a verified chain is revoked, or, if lists are required, not known not to be.
--- Whoever ends the chain is trusted by configuration, and needs no list. OpenSSL is asked about each
--- alone: it stops at the first trouble, and a missing list must not hide a certificate behind it
--- that is revoked.
-local function refused_by_lists(trust, chain)
-    if not trust.strict and not trust.has_crls then
-        return nil
-    end
-    for index = 1, #chain - 1 do
-        local code, reason = x509.verify(trust.store, chain[index], {
-            untrusted = chain,
-            partial_chain = trust.partial_chain,
-            check_crl = true,
-        })
-        if code ~= x509.VERIFIED and (trust.strict or code == x509.REVOKED) then
-            return reason
+-- Returns OpenSSL's code for what lists say of a certificate, and its words. Whom a list names was
+-- revoked, and stays so, even if the list has ended; only one that holds says that others were not.
+local function look_at_list(trust, chain, index)
+    local options = { untrusted = chain, partial_chain = trust.partial_chain, check_crl = true }
+    local code, reason = x509.verify(trust.store, chain[index], options)
+    if code ~= x509.VERIFIED and code ~= x509.REVOKED then
+        options.any_time = true
+        local then_code, then_reason = x509.verify(trust.store, chain[index], options)
+        if then_code == x509.REVOKED then
+            return then_code, then_reason
         end
     end
-    return nil
+    return code, reason
+end
+
+-- Returns why one of a verified chain is refused by lists, or nil and the places of those that no list
+-- speaks for. Whoever ends the chain is trusted by configuration, and is not asked for. OpenSSL is
+-- asked about each alone: it stops at the first trouble, and a missing list must not hide a certificate
+-- behind it that is revoked.
+local function look_at_lists(trust, chain)
+    local unknown = {}
+    for index = 1, #chain - 1 do
+        local code, reason
+        if trust.has_crls then
+            code, reason = look_at_list(trust, chain, index)
+        end
+        if code == x509.REVOKED then
+            return reason
+        end
+        if code ~= x509.VERIFIED then
+            unknown[#unknown + 1] = index
+        end
+    end
+    return nil, unknown
+end
+
+-- Returns why one of a verified chain is refused, or nil and what responders said, as a list. Those
+-- that lists speak for are asked about nowhere.
+local function judge(trust, chain, ttl)
+    local reason, unknown = look_at_lists(trust, chain)
+    if reason then
+        return reason
+    end
+    local answers = {}
+    for place, index in ipairs(unknown) do
+        local answer = responders.ask(trust.responders, chain[index], chain[index + 1], ttl)
+        if answer.status == "revoked" then
+            return "certificate revoked"
+        end
+        if answer.status ~= "good" and trust.strict then
+            return "not known whether it was revoked: " .. answer.reason
+        end
+        answers[place] = answer
+    end
+    return nil, answers
 end
 
 -- The one common name; a subject with several could mean any of them.
@@ -125,27 +162,32 @@ function _M.recall(purpose, key, ttl)
     return age and age >= 0 and age < ttl and ngx.now() < found.holds_until and found or nil
 end
 
--- Verifies a certificate with the help of untrusted intermediates. Returns a description of it:
--- `subject`, `common_name` (if it has one alone), `alternative_names` (if it has the extension),
--- `authorities` (digests of the chain above it, its issuer first), `identities` (an empty table, for
--- what others find out about it); or nil and the reason. It is remembered under the key, for the
--- purpose.
-function _M.verify(trust, certificate, intermediates, purpose, key)
-    local code, reason, chain = x509.verify(trust.store, certificate, {
-        untrusted = intermediates,
+-- Verifies a client's certificate (see client_certificate.lua) for a step of a rule, with the help of
+-- untrusted intermediates. Returns a description of it: `subject`, `common_name` (if it has one alone),
+-- `alternative_names` (if it has the extension), `authorities` (digests of the chain above it, its
+-- issuer first), `identities` (an empty table, for what others find out about it); or nil and the
+-- reason. It is remembered for the step's purpose, but no longer than what responders said holds.
+function _M.verify(trust, client, step)
+    local code, reason, chain = x509.verify(trust.store, client.certificate, {
+        untrusted = client.intermediates(),
         partial_chain = trust.partial_chain,
         purpose = "ssl_client",
     })
-    if code == x509.VERIFIED then
-        reason = trust.checks_revocation and refused_by_lists(trust, chain) or nil
+    local answers = {}
+    if code == x509.VERIFIED and trust.responders then
+        reason, answers = judge(trust, chain, step.cert_cache_ttl)
     end
     if reason then
-        return nil, reason .. ": " .. x509.subject(certificate)
+        return nil, reason .. ": " .. x509.subject(client.certificate)
     end
     local found = describe(chain)
     found.since = ngx.now()
     found.holds_until = math.min(found.since + found.remaining, trust.lists_end)
-    verified_before:set(purpose .. key, found)
+    for _, answer in ipairs(answers) do
+        found.since = math.min(found.since, answer.since)
+        found.holds_until = math.min(found.holds_until, answer.holds_until)
+    end
+    verified_before:set(step.purpose .. client.key, found)
     return found
 end
 

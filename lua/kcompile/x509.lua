@@ -82,6 +82,10 @@ int kcompile_set_defaults(struct x509_store_ctx_st *context, const char *name)
     __asm__("X509_STORE_CTX_set_default");
 void kcompile_set_flags(struct x509_store_ctx_st *context, unsigned long flags)
     __asm__("X509_STORE_CTX_set_flags");
+int kcompile_set_store_flags(struct x509_store_st *store, unsigned long flags)
+    __asm__("X509_STORE_set_flags");
+void *kcompile_store_parameters(const struct x509_store_st *store)
+    __asm__("X509_STORE_get0_param");
 void *kcompile_parameters(struct x509_store_ctx_st *context) __asm__("X509_STORE_CTX_get0_param");
 void kcompile_set_level(void *parameters, int level) __asm__("X509_VERIFY_PARAM_set_auth_level");
 int kcompile_verify(struct x509_store_ctx_st *context) __asm__("X509_verify_cert");
@@ -103,7 +107,7 @@ local ADDRESS_FAMILIES = { [4] = 2, [16] = ffi.os == "Linux" and 10 or 30 }
 -- XN_FLAG_RFC2253, which nginx prints $ssl_client_s_dn by
 local RFC_2253 = 0x1110317
 local BIO_INFO = 3
-local CHECK_CRL, PARTIAL_CHAIN = 0x4, 0x80000
+local CHECK_CRL, PARTIAL_CHAIN, ANY_TIME = 0x4, 0x80000, 0x200000
 -- What TLS asks of certificates by default: no MD5, no SHA-1, no RSA below 1024 bits.
 local SECURITY_LEVEL = 1
 
@@ -205,7 +209,8 @@ function _M.fingerprint(certificate)
     return hex(ffi.string(digest, DIGEST_BYTES))
 end
 
-local function seconds_until(time)
+-- Returns in how many seconds a time of OpenSSL's is; nil if there is none.
+function _M.seconds_until(time)
     local days, seconds = ffi.new("int[1]"), ffi.new("int[1]")
     if time == nil or C.kcompile_time_diff(days, seconds, nil, time) ~= 1 then
         return nil
@@ -215,12 +220,12 @@ end
 
 -- Returns in how many seconds a certificate ends.
 function _M.remaining(certificate)
-    return seconds_until(C.kcompile_not_after(certificate)) or 0
+    return _M.seconds_until(C.kcompile_not_after(certificate)) or 0
 end
 
 -- Returns in how many seconds a revocation list ends; nil if it does not say.
 function _M.remaining_crl(crl)
-    return seconds_until(C.kcompile_next_update(crl))
+    return _M.seconds_until(C.kcompile_next_update(crl))
 end
 
 -- Returns the subject as nginx tells it in $ssl_client_s_dn: RFC 2253, printable ASCII only.
@@ -334,8 +339,14 @@ function _M.alternative_names(certificate)
     return found
 end
 
--- Returns what verifies: certificates that are trusted, and revocation lists.
-function _M.store(certificates, crls)
+-- Empties OpenSSL's queue of errors.
+function _M.clear_errors()
+    C.kcompile_clear_errors()
+end
+
+-- Returns what verifies: certificates that are trusted, and revocation lists. verify() is told
+-- options; who verifies with the store by other means says them here: `partial_chain`.
+function _M.store(certificates, crls, options)
     local store = ffi.gc(C.kcompile_new_store(), C.kcompile_free_store)
     if store == nil then
         error("out of memory", 0)
@@ -350,12 +361,16 @@ function _M.store(certificates, crls)
             error("a revocation list cannot be used", 0)
         end
     end
+    C.kcompile_set_level(C.kcompile_store_parameters(store), SECURITY_LEVEL)
+    if options and options.partial_chain then
+        C.kcompile_set_store_flags(store, PARTIAL_CHAIN)
+    end
     C.kcompile_clear_errors()
     return store
 end
 
 -- Returns a stack, which holds certificates only as long as their list does.
-local function stack(certificates)
+function _M.stack(certificates)
     local made = ffi.gc(C.kcompile_new_stack(), C.kcompile_free_stack)
     for _, certificate in ipairs(certificates) do
         if made == nil or C.kcompile_push(made, certificate) == 0 then
@@ -367,10 +382,11 @@ end
 
 -- Looks for a chain from a certificate to one that the store trusts. Options: `untrusted`
 -- (certificates that may be part of it), `partial_chain` (authorities that others signed are trusted
--- too), `purpose` (of OpenSSL's presets), `check_crl` (of this certificate alone).
+-- too), `purpose` (of OpenSSL's presets), `check_crl` (of this certificate alone), `any_time` (what has
+-- ended, or not begun, counts: lists, too).
 -- Returns OpenSSL's code, its words, and the chain, from the certificate on, where it is VERIFIED.
 function _M.verify(store, certificate, options)
-    local untrusted = stack(options.untrusted)
+    local untrusted = _M.stack(options.untrusted)
     local context = ffi.gc(C.kcompile_new_context(), C.kcompile_free_context)
     if context == nil or C.kcompile_start(context, store, certificate, untrusted) ~= 1 then
         error("a verification cannot be started", 0)
@@ -383,6 +399,9 @@ function _M.verify(store, certificate, options)
     end
     if options.check_crl then
         C.kcompile_set_flags(context, CHECK_CRL)
+    end
+    if options.any_time then
+        C.kcompile_set_flags(context, ANY_TIME)
     end
     C.kcompile_set_level(C.kcompile_parameters(context), SECURITY_LEVEL)
     local verified = C.kcompile_verify(context) == 1

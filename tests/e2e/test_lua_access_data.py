@@ -167,6 +167,13 @@ BROKEN: dict[str, Callable[[Data], object]] = {
     "missing file": in_trust("ca_certificates", ["0" * 64]),
     "missing lists": in_trust("crls", None),
     "missing list": in_trust("crls", ["0" * 64]),
+    "no word of responders": in_trust("responders", None),
+    "responders without a time": in_trust(
+        "responders", {"timeout": None, "proxy_host": None, "proxy_port": None}
+    ),
+    "a proxy without a port": in_trust(
+        "responders", {"timeout": 9, "proxy_host": "a.test", "proxy_port": None}
+    ),
     "path for a digest": in_trust("ca_certificates", ["../../server"]),
     "changed files": spoil,
     "empty file": file("ca", "\n"),

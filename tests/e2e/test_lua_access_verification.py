@@ -235,11 +235,16 @@ CRLS: dict[str, Callable[[], list[str]]] = {
         revocations(ROOT, days=(-3, -1)),
         revocations(ROOT, GONE),
     ],
+    "no longer revoked": lambda: [
+        revocations(ROOT, GONE, days=(-3, -1)),
+        revocations(ROOT),
+    ],
 }
+REVOKED = {"revoked", "ended", "to come", "ended and revoked"}
 PASSES = {
     "SKIP": set(CRLS),
-    "IGNORE_CA_ERROR": set(CRLS) - {"revoked", "ended and revoked"},
-    "STRICT": {"fresh"},
+    "IGNORE_CA_ERROR": set(CRLS) - REVOKED,
+    "STRICT": {"fresh", "no longer revoked"},
 }
 
 

@@ -1,8 +1,9 @@
-"""Certificates that were revoked, by the lists that are given with --crl."""
+"""Certificates that were revoked: by the lists that are given with --crl, and by responders."""
 
 from __future__ import annotations
 
 import base64
+import json
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from support import pki, ports
 from support.client_certs import revocations
+from support.dns import name_server
 from support.gateway import compile_tree, gateway, secured_files
+from support.responder import responder
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ def client(issuer: pki.Cert, name: str = "alice") -> pki.Cert:
 GOOD, GONE = client(ONE), client(ONE)
 CHAINED, GONE_BELOW = client(BELOW), client(BELOW)
 OF_LATE, GONE_LATE = client(LATE), client(LATE)
-OF_EARLY = client(EARLY)
+OF_EARLY, GONE_EARLY = client(EARLY), client(EARLY)
 OF_SILENT = client(SILENT)
 OF_HIDDEN = client(HIDDEN)
 
@@ -51,7 +54,7 @@ LISTS = {
     "one.crl": revocations(ONE, GONE),
     "both.pem": revocations(OTHER) + revocations(BELOW, GONE_BELOW),
     "late.crl": revocations(LATE, GONE_LATE, days=(-3, -1)),
-    "early.crl": revocations(EARLY, days=(1, 3)),
+    "early.crl": revocations(EARLY, GONE_EARLY, days=(1, 3)),
 }
 
 
@@ -149,12 +152,11 @@ def test_whom_no_list_speaks_for(guarded: Guarded) -> None:
 
 
 def test_a_list_that_does_not_hold_now(guarded: Guarded) -> None:
-    for host, shown in (
-        ("late.test", OF_LATE),
-        ("late.test", GONE_LATE),
-        ("early.test", OF_EARLY),
-    ):
+    for host, shown in (("late.test", OF_LATE), ("early.test", OF_EARLY)):
         assert guarded.refuses(host, shown) == without_lua(guarded), host
+    # It says of nobody any more that it was not revoked, but of whom it names that it was.
+    assert guarded.refuses("late.test", GONE_LATE)
+    assert guarded.refuses("early.test", GONE_EARLY)
 
 
 def test_open_routes_beside(guarded: Guarded) -> None:
@@ -230,10 +232,12 @@ def test_lists_of_some_authorities_are_refused(engine: Engine, workdir: Path) ->
 def test_strict_with_a_list_that_does_not_hold_is_refused(
     engine: Engine, workdir: Path, name: str
 ) -> None:
+    """Where there are responders, they may be asked."""
+    lua = engine.name == "openresty"
     routes = [route("a.test", plugin("STRICT", LATE if name == "late.crl" else EARLY))]
     given = files(9, routes)
-    done = compile_tree(engine, workdir, given, args=crls(name), exit_code=1)
-    assert f"{name}: error[K536]" in done.stderr
+    done = compile_tree(engine, workdir, given, args=crls(name), exit_code=0 if lua else 1)
+    assert f"{name}: {'warning' if lua else 'error'}[K536]" in done.stderr
 
 
 def test_modes_of_one_name_have_to_agree(engine: Engine, workdir: Path) -> None:
@@ -298,3 +302,54 @@ def test_a_list_in_der(engine: Engine, folder: Path) -> None:
             it = Guarded(running)
             assert it.refuses("a.test", GONE)
             assert not it.refuses("a.test", GOOD)
+
+
+def test_openresty_asks_responders(engine: Engine, folder: Path) -> None:
+    if engine.name != "openresty":
+        pytest.skip("lists alone")
+    routes = [
+        route("strict.test", plugin("STRICT", ONE, SILENT)),
+        route("tolerant.test", plugin("IGNORE_CA_ERROR", ONE, SILENT, http_timeout=2000)),
+        route("skip.test", plugin("SKIP", ONE, SILENT)),
+    ]
+    with (
+        upstream() as peer,
+        responder() as asked,
+        name_server({"ocsp.test": ["127.0.0.1"]}) as names,
+    ):
+        given = files(peer.port, routes)
+        given["kong.conf"] += f"dns_resolver = 127.0.0.1:{names.port}\n"
+        url = f"http://ocsp.test:{asked.port}/"
+        good, gone, listed = (asked.certify(ca, url=url) for ca in (SILENT, SILENT, ONE))
+        asked.says(good, "good")
+        asked.says(gone, "revoked")
+        with gateway(engine, folder, given, args=crls("one.crl"), out="asking") as running:
+            it = Guarded(running)
+            for shown, refusing in (
+                (good, set()),
+                (gone, {"strict.test", "tolerant.test"}),
+                (listed, set()),
+                (OF_SILENT, {"strict.test"}),
+            ):
+                hosts = ("strict.test", "tolerant.test", "skip.test")
+                assert {host for host in hosts if it.refuses(host, shown)} == refusing
+            assert [asked.count(cert) for cert in (good, gone, listed)] == [1, 1, 0]
+            assert "ocsp.test" in names.asked
+
+
+def test_name_servers_are_needed_but_for_the_address_of_a_proxy(
+    engine: Engine, workdir: Path
+) -> None:
+    for host, port in ((None, None), ("proxy.test", 3128), ("127.0.0.1", 3128), ("::1", 3128)):
+        asks = plugin("STRICT", ONE, http_proxy_host=host, http_proxy_port=port)
+        given = files(9, [route("a.test", asks)])
+        given["kong.conf"] += "dns_resolver = 192.0.2.53\n"
+        done = compile_tree(engine, workdir, given, args=crls("one.crl"))
+        written = "resolver 192.0.2.53" in (done.tree / "conf/proxy.conf").read_text()
+        looked_up = host in {None, "proxy.test"}
+        assert written == (looked_up and engine.name == "openresty"), host
+        if engine.name == "openresty":
+            told = json.loads((done.tree / "lua/data/access.json").read_text())["trusts"]
+            (asked,) = (trust["responders"] for trust in told.values())
+            # As nginx writes addresses.
+            assert asked["proxy_host"] == ("[::1]" if host == "::1" else host)

@@ -59,6 +59,7 @@ http {{
     keepalive_requests 10000000;
     lua_package_path "$prefix/lua/?.lua;;";
     lua_shared_dict kcompile_intermediates 1m;
+    lua_shared_dict kcompile_responders 1m;
     init_by_lua_block {{ require("kcompile.access").init() }}
     geo $realip_remote_addr $from_trusted_peer {{ default 0; {trusted} 1; }}
     upstream echo {{ server {upstream}; keepalive 32; keepalive_requests 10000000; }}
@@ -137,15 +138,28 @@ class Data:
         partial: bool = False,
         mode: str = "SKIP",
         crls: Sequence[str] = (),
+        timeout: int = 2000,
+        proxy: tuple[str, int] | None = None,
     ) -> str:
-        """Add authorities that are trusted together, whose id it returns."""
-        made = f"trust-{len(self.trusts)}"
-        self.trusts[made] = {
+        """Add authorities that are trusted together; return the id, which equal ones share."""
+        said = {
             "ca_certificates": [self.add_file("ca", each.cert_pem) for each in authorities],
             "allow_partial_chain": partial,
             "revocation_check_mode": mode,
             "crls": [self.add_file("crls", each) for each in crls],
+            "responders": None
+            if mode == "SKIP"
+            else {
+                "timeout": timeout,
+                "proxy_host": proxy[0] if proxy else None,
+                "proxy_port": proxy[1] if proxy else None,
+            },
         }
+        for name, known in self.trusts.items():
+            if known == said:
+                return name
+        made = f"trust-{len(self.trusts)}"
+        self.trusts[made] = said
         return made
 
     def step(self, trust: str, *, header: str | None = None, **options: Any) -> dict[str, Any]:

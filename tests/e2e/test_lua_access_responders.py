@@ -1,0 +1,364 @@
+"""Certificates that were revoked, as responders (OCSP) say that certificates name."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from support import client_certs, pki, ports
+from support.access import (
+    FAILED,
+    Data,
+    Gateway,
+    context_of,
+    exchange,
+    find_engine,
+    serve,
+    told,
+)
+from support.client_certs import revocations
+from support.responder import Responder, responder, signed
+from support.upstreams import upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.pki import Cert
+
+pytestmark = pytest.mark.debian
+
+ROOT, OTHER, LISTED = pki.ca("Root"), pki.ca("Other"), pki.ca("Listed")
+BETWEEN = pki.intermediate(ROOT, "Between")
+GONE_BY_LIST = client_certs.client(LISTED, "gone")
+LISTS = [revocations(LISTED, GONE_BY_LIST)]
+HOUR = timedelta(hours=1)
+FOR_ANSWERS = ExtendedKeyUsageOID.OCSP_SIGNING
+
+
+@contextlib.contextmanager
+def running(folder: Path, **rules: dict[str, Any]) -> Iterator[Gateway]:
+    """Serve rules, of which each tells how its certificates are trusted."""
+    find_engine()
+    data = Data()
+    for name, options in rules.items():
+        trust = {"mode": "STRICT", **options}
+        ttl = trust.pop("ttl", 60)
+        authorities = trust.pop("authorities", (ROOT, LISTED))
+        step = data.step(data.trust(*authorities, **trust), skip_consumer_lookup=True)
+        data.rules[name] = [step | {"cert_cache_ttl": ttl}]
+    with upstream() as peer, serve(folder, data, peer) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[Responder]:
+    with responder() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(
+        tmp_path_factory.mktemp("responders"),
+        strict={"crls": LISTS},
+        tolerant={"mode": "IGNORE_CA_ERROR", "crls": LISTS},
+        skip={"mode": "SKIP"},
+    ) as found:
+        yield found
+
+
+def lets_in(gateway: Gateway, cert: Cert, *rules: str) -> set[str]:
+    """Give the rules that let a certificate in."""
+    found = set()
+    for rule in rules or ("strict", "tolerant", "skip"):
+        answer = gateway.get(f"/{rule}", cert)
+        if answer.status == 200:
+            assert told(answer)["X-Client-Cert-Dn"]
+            found.add(rule)
+        else:
+            assert (answer.status, answer.text) == (401, FAILED)
+    return found
+
+
+ALL, TROUBLED, UNCHECKED = {"strict", "tolerant", "skip"}, {"tolerant", "skip"}, {"skip"}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [("good", ALL), ("revoked", UNCHECKED), ("unknown", TROUBLED)]
+)
+def test_what_the_responder_says_counts(
+    gateway: Gateway, asked: Responder, said: Any, expected: set[str]
+) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, said)
+    assert lets_in(gateway, cert) == expected
+    assert lets_in(gateway, cert) == expected
+    assert asked.count(cert) == 1
+
+
+def test_skip_asks_nobody(gateway: Gateway, asked: Responder) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, "revoked")
+    assert lets_in(gateway, cert, "skip")
+    assert asked.count(cert) == 0
+
+
+def delegate(issuer: Cert, *, usages: Any = (FOR_ANSWERS,), days: Any = (-1, 1)) -> Cert:
+    return client_certs.client(issuer, "Responder", usages=usages, days=days)
+
+
+def answers() -> dict[str, Any]:
+    """Give answers by what is wrong with them, and whom they let in."""
+    same_name = pki.ca("Root")
+    return {
+        "garbage": lambda _: b"garbage",
+        "nothing": lambda _: b"",
+        "by another authority": lambda c: signed(c, "good", OTHER),
+        "by an authority of the same name": lambda c: signed(c, "good", same_name),
+        "by the certificate itself": lambda c: signed(c, "good", c),
+        "by another certificate of the issuer": lambda c: signed(
+            c, "good", client_certs.client(ROOT, "mallory")
+        ),
+        "by a delegate of another authority": lambda c: signed(c, "good", delegate(OTHER)),
+        "by a delegate that has ended": lambda c: signed(c, "good", delegate(ROOT, days=(-9, -1))),
+        "about another certificate": lambda _: signed(client_certs.client(ROOT, "bob"), "good"),
+        "about another issuer": lambda c: signed(c, "good", ROOT, issuer=OTHER),
+        "revoked, by another authority": lambda c: signed(c, "revoked", OTHER),
+        "stale": lambda c: signed(c, "good", since=-2 * HOUR, ends=-HOUR / 60),
+        "of the future": lambda c: signed(c, "good", since=HOUR, ends=2 * HOUR),
+        "old, without an end": lambda c: signed(c, "good", since=-HOUR, ends=None),
+    }
+
+
+@pytest.mark.parametrize("wrong", answers())
+def test_answers_that_prove_nothing_are_trouble(
+    gateway: Gateway, asked: Responder, wrong: str
+) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, answers()[wrong](cert))
+    assert lets_in(gateway, cert) == TROUBLED
+    assert asked.count(cert) == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"since": -2 * HOUR, "ends": -HOUR / 2}, {"signer": delegate(ROOT)}]
+)
+def test_revoked_is_revoked(gateway: Gateway, asked: Responder, options: Any) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, signed(cert, "revoked", **options))
+    assert lets_in(gateway, cert) == UNCHECKED
+
+
+def test_the_issuer_may_let_others_answer(gateway: Gateway, asked: Responder) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, signed(cert, "good", delegate(ROOT)))
+    assert lets_in(gateway, cert) == ALL
+
+
+def test_an_answer_of_now_need_not_end(gateway: Gateway, asked: Responder) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, signed(cert, "good", since=timedelta(seconds=-5), ends=None))
+    assert lets_in(gateway, cert) == ALL
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{closed}/",
+        "https://127.0.0.1:{port}/",
+        "ldap://127.0.0.1:{port}/",
+        "http://unix:/tmp/socket",
+        "http://127.0.0.1:{port}/ HTTP/1.1\r\nX: y",
+        "http://127.0.0.1:99999/",
+        "http://user@127.0.0.1:{port}/",
+        "http://a.test:{port}/",
+    ],
+)
+def test_responders_that_cannot_be_asked_are_trouble(
+    gateway: Gateway, asked: Responder, url: str
+) -> None:
+    cert = asked.certify(ROOT, url=url.format(port=asked.port, closed=ports.free_port()))
+    asked.says(cert, "good")
+    assert lets_in(gateway, cert) == TROUBLED
+    assert asked.count(cert) == 0
+
+
+def test_no_responder_is_trouble(gateway: Gateway) -> None:
+    assert lets_in(gateway, client_certs.client(ROOT, "alice")) == TROUBLED
+
+
+def test_an_answer_of_http_that_is_an_error_is_trouble(gateway: Gateway, asked: Responder) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, "good")
+    asked.status = 500
+    try:
+        assert lets_in(gateway, cert) == TROUBLED
+    finally:
+        asked.status = 200
+
+
+def test_an_answer_that_is_too_long_is_trouble(gateway: Gateway, asked: Responder) -> None:
+    for padding, expected in ((90_000, ALL), (100_000, TROUBLED)):
+        cert = asked.certify(ROOT)
+        asked.says(cert, "good")
+        asked.padding = padding
+        try:
+            assert lets_in(gateway, cert) == expected
+        finally:
+            asked.padding = 0
+
+
+def test_an_answer_in_chunks(gateway: Gateway, asked: Responder) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, "good")
+    asked.chunked = True
+    try:
+        assert lets_in(gateway, cert) == ALL
+    finally:
+        asked.chunked = False
+
+
+def test_whom_a_list_speaks_for_nobody_asks(gateway: Gateway, asked: Responder) -> None:
+    cert = asked.certify(LISTED)
+    asked.says(cert, "revoked")
+    assert lets_in(gateway, cert) == ALL
+    assert lets_in(gateway, GONE_BY_LIST) == UNCHECKED
+    assert asked.count(cert) == 0
+
+
+def test_nobody_is_asked_about_whom_no_authority_vouches_for(
+    gateway: Gateway, asked: Responder
+) -> None:
+    cert = asked.certify(OTHER)
+    asked.says(cert, "good")
+    assert not lets_in(gateway, cert)
+    assert asked.count(cert) == 0
+
+
+def test_those_between_are_asked_about_too(workdir: Path) -> None:
+    with responder() as it:
+        between = it.certify(ROOT, "Between with a responder", authority=True)
+        cert = it.certify(between)
+        rules = {
+            "strict": {"authorities": (ROOT,)},
+            "partial": {"authorities": (between,), "partial": True},
+        }
+        with running(workdir, **rules) as gateway:
+            it.says(cert, "good")
+            it.says(between, "revoked")
+            got = exchange(gateway.https_port, context_of(cert), "/strict", "/partial").answers
+            assert [each.status for each in got] == [401, 200]
+            assert (it.count(cert), it.count(between)) == (1, 1)
+
+
+def test_a_slow_responder_delays_once(workdir: Path) -> None:
+    with (
+        responder() as it,
+        running(
+            workdir,
+            strict={"timeout": 300},
+            tolerant={"timeout": 300, "mode": "IGNORE_CA_ERROR"},
+            patient={"timeout": 5000},
+        ) as gateway,
+    ):
+        it.delay = 1
+        cert = it.certify(ROOT)
+        it.says(cert, "good")
+        start = time.monotonic()
+        for _ in range(5):
+            assert lets_in(gateway, cert, "strict", "tolerant") == {"tolerant"}
+        assert 0.3 <= time.monotonic() - start < 1.5
+        assert it.count(cert) == 1
+        # Others may have more patience.
+        assert lets_in(gateway, cert, "patient")
+        assert lets_in(gateway, cert, "strict", "tolerant") == {"strict", "tolerant"}
+
+
+def test_trouble_is_forgotten_soon(workdir: Path) -> None:
+    with (
+        responder() as it,
+        running(workdir, strict={}, tolerant={"mode": "IGNORE_CA_ERROR"}) as gateway,
+    ):
+        cert = it.certify(ROOT)
+        it.says(cert, "unknown")
+        assert lets_in(gateway, cert, "strict", "tolerant") == {"tolerant"}
+        it.says(cert, "revoked")
+        time.sleep(5.2)
+        assert lets_in(gateway, cert, "tolerant", "strict") == set()
+        assert it.count(cert) == 2
+
+
+@pytest.mark.parametrize("short", ["ttl", "answer"])
+def test_an_answer_is_not_remembered_for_longer_than_it_may(workdir: Path, short: str) -> None:
+    seconds = 2
+    with (
+        responder() as it,
+        running(workdir, strict={"ttl": seconds if short == "ttl" else 60}) as gateway,
+    ):
+        cert = it.certify(ROOT)
+        ends = timedelta(seconds=seconds) if short == "answer" else HOUR
+        it.says(cert, signed(cert, "good", ends=ends))
+        assert lets_in(gateway, cert, "strict")
+        it.says(cert, "revoked")
+        time.sleep(seconds + 0.5)
+        assert not lets_in(gateway, cert, "strict")
+        assert it.count(cert) == 2
+
+
+def test_who_remembers_for_less_time_asks_again(workdir: Path) -> None:
+    with (
+        responder() as it,
+        running(workdir, long={"ttl": 60}, short={"ttl": 1}) as gateway,
+    ):
+        cert = it.certify(ROOT)
+        it.says(cert, "good")
+        assert lets_in(gateway, cert, "long", "short") == {"long", "short"}
+        it.says(cert, "revoked")
+        time.sleep(1.2)
+        assert lets_in(gateway, cert, "long") == {"long"}
+        assert not lets_in(gateway, cert, "short")
+
+
+def test_what_is_verified_later_is_no_newer_than_the_answer(workdir: Path) -> None:
+    """Rules that verify otherwise share answers; those that verify alike share what came of it."""
+    with (
+        responder() as it,
+        running(
+            workdir,
+            asking={"mode": "IGNORE_CA_ERROR"},
+            long={"ttl": 60},
+            short={"ttl": 1},
+        ) as gateway,
+    ):
+        cert = it.certify(ROOT)
+        it.says(cert, "good")
+        assert lets_in(gateway, cert, "asking")
+        it.says(cert, "revoked")
+        time.sleep(1.2)
+        assert lets_in(gateway, cert, "long")
+        assert not lets_in(gateway, cert, "short")
+
+
+def test_of_many_one_asks(workdir: Path) -> None:
+    with responder() as it, running(workdir, strict={}) as gateway:
+        it.delay = 0.5
+        cert = it.certify(ROOT)
+        it.says(cert, "good")
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: lets_in(gateway, cert, "strict"), range(8)))
+        assert found == [{"strict"}] * 8
+        assert it.count(cert) == 1
+
+
+def test_a_proxy_is_asked_where_one_is_named(workdir: Path) -> None:
+    with responder() as it, running(workdir, strict={"proxy": ("127.0.0.1", it.port)}) as gateway:
+        cert = it.certify(ROOT, url="http://ocsp.example.com/about?it")
+        it.says(cert, "good")
+        assert lets_in(gateway, cert, "strict")
+        assert it.targets == ["http://ocsp.example.com/about?it"]
