@@ -91,9 +91,10 @@ class _Maps:
         return out + expression[end:].encode()
 
     def _variable(self, name: str) -> bytes:
-        if name not in self._known:
+        if name in self._maps and name not in self._known:
             self._known[name] = self._of_map(self._maps[name])
-        return self._known[name]
+        # What no expression has captured is empty.
+        return self._known.get(name, b"")
 
     def _of_map(self, found: Map) -> bytes:
         source = self.value(found.source)

@@ -27,6 +27,8 @@ _SECONDS = (
 )
 """How nginx writes seconds, and the same as milliseconds."""
 
+_VIA, _HOP = "$via_to_client", "$via_hop"
+
 GRPC_UPSTREAM = "$grpc_upstream"
 """The variable that locations with an upstream of gRPC set to 1."""
 
@@ -58,7 +60,7 @@ def _headers(plan: Plan) -> Iterator[tuple[str, str]]:
     if headers.upstream_latency:
         yield "X-Kong-Upstream-Latency", "$upstream_latency"
     if headers.via:
-        yield "Via", "$via_to_client"
+        yield "Via", _VIA if headers.via_lists_hops else _HOP
     if headers.response_latency:
         yield "X-Kong-Response-Latency", "$response_latency"
     if headers.request_id_to_client:
@@ -178,14 +180,18 @@ def _via(plan: Plan) -> Iterator[Map]:
     yield _map(
         "whether an upstream answered, and by whom that was passed on",
         "$upstream_status",
-        "$via_hop",
+        _HOP,
         {"": ""},
         default=hop,
     )
-    known = {"~.": "$upstream_http_via, $via_hop"} if headers.via_lists_hops else {}
-    yield _map(
-        "and by whom before", "$upstream_http_via", "$via_to_client", known, default="$via_hop"
-    )
+    if headers.via_lists_hops:
+        yield _map(
+            "and by whom before",
+            "$upstream_http_via",
+            _VIA,
+            {"": _HOP},
+            default=f"$upstream_http_via, {_HOP}",
+        )
 
 
 def _upstream_status() -> Iterator[Map]:
@@ -198,13 +204,16 @@ def _upstream_status() -> Iterator[Map]:
 
 
 def _upstream_latency() -> Iterator[Map]:
-    # Of one that answers the time until its headers is known by now, of one that fails the other.
+    last = {rf"~(?:^|[, ]){seconds}$": value for seconds, value in _SECONDS}
     yield _map(
-        "milliseconds until the upstream that was asked last answered, or failed",
-        "$upstream_response_time|$upstream_header_time",
+        "milliseconds until the upstream that was asked last answered",
+        "$upstream_header_time",
         "$upstream_latency",
-        {rf"~(?:^|[|, ]){seconds}(?:\|.*-)?$": value for seconds, value in _SECONDS},
+        {"": "", **last},
+        default="$failed_latency",
     )
+    # Of one that fails nginx knows no time of headers.
+    yield _map("or failed", "$upstream_response_time", "$failed_latency", last)
 
 
 def _response_latency() -> Iterator[Map]:

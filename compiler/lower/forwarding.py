@@ -43,7 +43,7 @@ def forwarded_headers(plan: Plan) -> dict[str, str]:
     """
     headers = {
         "X-Real-IP": "$remote_addr",
-        "X-Forwarded-For": "$forwarded_for",
+        "X-Forwarded-For": _forwarded_for(plan),
     }
     headers |= {
         f"X-Forwarded-{name.title()}": f"$forwarded_{name}" if plan.trusted_ips else own
@@ -89,13 +89,7 @@ def forwarding_maps(plan: Plan) -> tuple[Map, ...]:
             "$upstream_te",
             {r"~*(?:^|,)\s*trailers\s*(?:,|$)": "trailers"},
         ),
-        _map(
-            "X-Forwarded-For with the peer's address added",
-            "$http_x_forwarded_for",
-            "$forwarded_for",
-            {"": "$remote_addr"},
-            default="$http_x_forwarded_for, $realip_remote_addr",
-        ),
+        *_peers(plan),
         *_prefix(plan),
         *(_via(plan.headers.product) if plan.headers.via_lists_hops else ()),
         *(_named_hop(name) for name in _NAMED_HOPS),
@@ -106,15 +100,41 @@ def forwarding_maps(plan: Plan) -> tuple[Map, ...]:
 
 def _own(plan: Plan) -> dict[str, str]:
     """Return the values of X-Forwarded headers; nginx wants every variable to be set somewhere."""
-    strips = any(isinstance(answer, Proxied) and answer.strips for answer in plan.answers)
-    prefix = "$prefix_taken" if strips else ""
-    return {**_OWN, "port": connection_port(plan), "prefix": prefix}
+    return {**_OWN, "port": connection_port(plan), "prefix": _prefix_taken(plan)}
+
+
+def _forwarded_for(plan: Plan) -> str:
+    return "$forwarded_for" if _is_told_who_asks(plan) else "$proxy_add_x_forwarded_for"
+
+
+def _is_told_who_asks(plan: Plan) -> bool:
+    """Tell whether the client may be another than the peer: nginx adds the client's address."""
+    injected = (directive.name for found in plan.directives.values() for directive in found)
+    return bool(plan.trusted_ips) or "set_real_ip_from" in injected
+
+
+def _peers(plan: Plan) -> Iterator[Map]:
+    if _is_told_who_asks(plan):
+        yield _map(
+            "X-Forwarded-For with the peer's address added",
+            "$http_x_forwarded_for",
+            "$forwarded_for",
+            {"": "$remote_addr"},
+            default="$http_x_forwarded_for, $realip_remote_addr",
+        )
+
+
+def _prefix_taken(plan: Plan) -> str:
+    stripping = [a for a in plan.answers if isinstance(a, Proxied) and a.strips]
+    if any(answer.regex is not None for answer in stripping):
+        return "$prefix_taken"
+    return STRIPPED_PREFIX if stripping else ""
 
 
 def _prefix(plan: Plan) -> Iterator[Map]:
-    if _own(plan)["prefix"]:
+    if _prefix_taken(plan) == "$prefix_taken":
         yield _map(
-            "what is taken off the path; the root alone is nothing",
+            "what is taken off the path; the root alone is nothing, also to an expression",
             STRIPPED_PREFIX,
             "$prefix_taken",
             {"/": ""},
@@ -126,18 +146,22 @@ def _via(product: str) -> tuple[Map, ...]:
     hop = f"$client_protocol {product}"
     return (
         _map(
+            "by whom the request was passed on, in which protocol; and by whom before",
+            "$server_protocol:$http_via",
+            "$via_to_upstream",
+            {
+                "HTTP/1.1:": f"1.1 {product}",
+                "HTTP/2.0:": f"2 {product}",
+                r"~^HTTP/[\d.]+:$": hop,
+            },
+            default=f"$http_via, {hop}",
+        ),
+        _map(
             "the protocol in which the client asks",
             "$server_protocol",
             "$client_protocol",
             _PROTOCOLS,
             default="1.1",
-        ),
-        _map(
-            "by whom the request was passed on",
-            "$http_via",
-            "$via_to_upstream",
-            {"": hop},
-            default=f"$http_via, {hop}",
         ),
     )
 
@@ -147,7 +171,7 @@ def _named_hop(name: str) -> Map:
         f"{name}, unless it is named as one of this connection alone",
         "$http_connection",
         f"$kept_{_snake(name)}",
-        {rf"~*(?:^|,)\s*{name}\s*(?:,|$)": ""},
+        {"": f"$http_{_snake(name)}", rf"~*(?:^|,)\s*{name}\s*(?:,|$)": ""},
         default=f"$http_{_snake(name)}",
     )
 

@@ -136,7 +136,9 @@ def _remembered(answer: Proxied, *, rewritten: bool) -> tuple[Simple, ...]:
     host = Expression("$http_host") if preserve else expression(answer.destination.host_header)
     found = [Simple("set", (Expression("$upstream_host"), host))]
     if answer.strips and answer.regex is None:
-        found.append(Simple("set", (Expression(STRIPPED_PREFIX), expression(answer.path or ""))))
+        # The root alone is nothing: the slash stays.
+        taken = "" if answer.path in {None, "/"} else answer.path
+        found.append(Simple("set", (Expression(STRIPPED_PREFIX), expression(taken))))
     elif answer.strips and (not rewritten or answer.destination.speaks_grpc):
         found.append(Simple("set", (Expression(STRIPPED_PREFIX), Literal(""))))
     if answer.group is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KONG_PATH = Expression("$kong_path")
 ENCODED_PATH = "$encoded_path"
-"""The variable that is set where the path holds an escape which nginx would decode."""
+"""What is captured where the path holds an escape which nginx would decode; known with its key."""
 
 PATH_SENT = "$path_sent"
 """The path as the client sent it, without its query; known once the location's key is."""
@@ -29,6 +29,8 @@ REFUSED = "!refused"
 UNMATCHED = "!unmatched"
 """What stands for the path of a request that no location is to be found for."""
 
+_PLAIN = r"\w~!$&'()*+,;=:@"
+"""What may stand in a path in normal form as it is, with dashes, dots and slashes."""
 _RESERVED = "2[13-9a-cf]|3[abdf]|40|5[bd]"
 _UNRESERVED = "2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae]"
 _LOWER_CASE_DIGITS = "abcdf"
@@ -56,20 +58,13 @@ def lower_path_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind `$kong_path`, `$encoded_path` and `$sent_query`."""
     return (
         _map(
-            "the path as Kong compares it and passes it on",
-            ENCODED_PATH,
+            "the path as Kong compares it and passes it on, by how it was sent",
+            "$request_uri",
             "$kong_path",
-            "$readable_path" if plan.checks_utf8 else "$normal_path",
-            [("", "$decoded_path" if plan.checks_utf8 else "$uri")],
+            "",
+            list(_sent(plan)),
         ),
         *(_utf8() if plan.checks_utf8 else ()),
-        _map(
-            "the path as it was sent, where it holds what nginx would decode or drop",
-            "$request_uri",
-            ENCODED_PATH,
-            "",
-            list(_sent()),
-        ),
         *_normal_forms(plan),
         _map(
             "the query, with its question mark even where nothing follows",
@@ -81,19 +76,23 @@ def lower_path_maps(plan: Plan) -> tuple[Map, ...]:
     )
 
 
-def _sent() -> Iterable[tuple[str, str]]:
+def _sent(plan: Plan) -> Iterable[tuple[str, str]]:
     """Yield what becomes of a path as it was sent; all of them remember it as `$path_sent`.
 
-    Every request is compared with these, so what most of them look like comes first.
+    Every request is compared with these, so what most of them look like comes first. Those that
+    hold what nginx would decode or drop are remembered as `$encoded_path`, too.
     """
-    yield r"~^(?<path_sent>[^?#%]++)(?:\?.|$)", ""
-    yield rf"~*^(?<path_sent>[^?]*%(?:{_RESERVED})[^?]*)", PATH_SENT
-    yield r"~^(?<path_sent>[^?]*#[^?]*)", PATH_SENT
-    yield (
-        r"~^(?!.*//|.*/\.{1,2}[/?])(?<path_sent>/[\w.~!$&'()*+,;=:@/-]*)\?$",
-        PATH_SENT,
-    )
-    yield r"~^(?<path_sent>[^?]*)", ""
+    decoded = "$decoded_path" if plan.checks_utf8 else "$uri"
+    readable = "$readable_path" if plan.checks_utf8 else "$normal_path"
+    yield rf"~^(?<path_sent>(?:/[{_PLAIN}-][{_PLAIN}.-]*+)*+/?)(?:\?.|$)", "$uri"
+    yield r"~^(?<path_sent>[^?#%]++)(?:\?.|$)", decoded
+    for encoded in (
+        rf"*^(?<path_sent>(?<encoded_path>[^?]*%(?:{_RESERVED})[^?]*))",
+        r"^(?<path_sent>(?<encoded_path>[^?]*#[^?]*))",
+        rf"^(?!.*//|.*/\.{{1,2}}[/?])(?<path_sent>(?<encoded_path>/[{_PLAIN}./-]*))\?$",
+    ):
+        yield f"~{encoded}", readable
+    yield r"~^(?<path_sent>[^?]*)", decoded
 
 
 def _utf8() -> tuple[Map, ...]:

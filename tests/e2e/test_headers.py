@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -143,6 +144,30 @@ def test_via_grows_with_each_hop(served: Gateway, engine: Engine, workdir: Path)
             args = ["--kong-version", version]
             with gateway(engine, workdir, files(peer.port), args=args) as other:
                 assert sent(other).get("Via") == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "via", "expected"),
+    [("1.0", "", "1"), ("1.1", "", "1.1"), ("1.9", "", "1.1"), ("1.1", "5", "5, 1.1"),
+     ("1.0", "1.1:", "1.1:, 1"), ("1.1", "1.0 before:", "1.0 before:, 1.1")],
+)  # fmt: skip
+def test_via_tells_how_the_client_asked(
+    served: Gateway, version: str, via: str, expected: str
+) -> None:
+    before = f"Via: {via}\r\n" if via else ""
+    request = f"GET / HTTP/{version}\r\nHost: a.test\r\n{before}Connection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.http_port), timeout=10) as connection:
+        connection.sendall(request.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    body = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
+    assert dict(body["headers"])["Via"] == f"{expected} {EDITION}"
+
+
+def test_peers_are_added_where_an_address_is_injected(engine: Engine, workdir: Path) -> None:
+    conf = "nginx_proxy_set_real_ip_from = 127.0.0.1\n"
+    with upstream() as peer, gateway(engine, workdir, files(peer.port, conf)) as other:
+        got = sent(other, headers={"X-Real-IP": "192.0.2.9", "X-Forwarded-For": "192.0.2.1"})
+        assert (got["X-Real-IP"], got["X-Forwarded-For"]) == ("192.0.2.9", "192.0.2.1, 127.0.0.1")
 
 
 def test_prefixes_of_regular_expressions_are_what_they_matched(served: Gateway) -> None:
