@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.answers import hidden_headers
 from compiler.lower.errors import PLAINTEXT_GRPC, WITHOUT_HTTP2
 from compiler.lower.forwarding import forwarded_headers
+from compiler.lower.lookalikes import lookalike_sections
 from compiler.lower.maps import expression_map
 from compiler.model.nginx import If, Section, Simple
 from compiler.model.words import Expression, Literal
@@ -39,6 +40,7 @@ def grpc_sections(plan: Plan) -> tuple[Section, ...]:
                 Simple("grpc_next_upstream_tries", (6,)),
             ),
         ),
+        *lookalike_sections(plan, "grpc_set_header"),
     )
 
 

@@ -11,6 +11,7 @@ from compiler.lower.error_texts import uses_dollar
 from compiler.lower.errors import error_maps
 from compiler.lower.forwarding import forwarding_maps, proxy_headers
 from compiler.lower.grpc import grpc_maps, grpc_sections
+from compiler.lower.lookalikes import lookalike_sections
 from compiler.lower.policies import policy_texts
 from compiler.lower.resolver import lower_resolver
 from compiler.lower.upstream_tls import common_tls
@@ -68,6 +69,7 @@ def lower_proxy(plan: Plan) -> tuple[Section, ...]:
                 Simple("proxy_next_upstream_tries", (6,)),
             ),
         ),
+        *lookalike_sections(plan, "proxy_set_header"),
         Section(
             comment="answers of upstreams",
             directives=(
