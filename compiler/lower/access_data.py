@@ -104,12 +104,17 @@ def _step(auth: CertificateAuth, *, by_host: bool) -> Json:
         "default_consumer": None if auth.lookup is None else auth.lookup.default,
         "anonymous": None if auth.anonymous is None else auth.anonymous.id,
         "san_dirname_matcher": list(said.get("san_dirname_matcher") or ()),
-        "cert_cache_ttl": said["cert_cache_ttl"] // _MILLISECONDS,
+        "cert_cache_ttl": _seconds(said["cert_cache_ttl"]),
     }
     if plugin.name == _BY_HEADER:
         for name in ("certificate_header_name", "certificate_header_format", "secure_source"):
             found[name] = said[name]
     return found
+
+
+def _seconds(milliseconds: float) -> float:
+    found = milliseconds / _MILLISECONDS
+    return int(found) if found.is_integer() else found
 
 
 def _trust_name(auth: CertificateAuth) -> str:

@@ -9,7 +9,7 @@ from compiler.model.values import value
 if TYPE_CHECKING:
     from compiler.model.nginx import Section, Simple, Source
 
-Json = str | int | bool | list["Json"] | dict[str, "Json"] | None
+Json = str | float | bool | list["Json"] | dict[str, "Json"] | None
 
 
 @value(kw_only=True)

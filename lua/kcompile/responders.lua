@@ -1,11 +1,12 @@
--- Asks the responders that certificates name whether they were revoked, and remembers the answers for
--- all workers. Only for certificates that were verified: trusted authorities alone choose addresses.
+-- Asks the responders that certificates name whether they were revoked: one of many requests with the
+-- same question does. Only for certificates that were verified: trusted authorities alone choose
+-- addresses.
 
+local answers = require("kcompile.answers")
 local ocsp = require("kcompile.ocsp")
 local http = require("kcompile.post")
 local x509 = require("kcompile.x509")
 
-local MEMORY = "kcompile_responders"
 local KIND = "application/ocsp-request"
 -- For how long nobody asks again who gave no answer: else each request waited for it.
 local TROUBLE_SECONDS = 5
@@ -28,9 +29,7 @@ function _M.load(id, said)
     then
         error("trust " .. id .. " does not say how responders are asked", 0)
     end
-    if ngx.shared[MEMORY] == nil then
-        error("there is no lua_shared_dict " .. MEMORY, 0)
-    end
+    answers.check_memory()
     return {
         timeout = ways.timeout / MILLISECONDS,
         proxy = { host = host, port = port },
@@ -39,33 +38,8 @@ function _M.load(id, said)
     }
 end
 
-local function trouble(reason, seconds)
-    local now = ngx.now()
-    return { status = "trouble", reason = reason, since = now, holds_until = now + seconds }
-end
-
-local function recall(key, ttl)
-    local text = ngx.shared[MEMORY]:get(key)
-    local status, since, ends, reason = (text or ""):match("^(%l+) (%S+) (%S+) (.*)$")
-    if not status then
-        return nil
-    end
-    since, ends = tonumber(since), tonumber(ends)
-    local now = ngx.now()
-    if now < since or now - since >= ttl or now >= ends then
-        return nil
-    end
-    return { status = status, reason = reason, since = since,
-        holds_until = math.min(ends, since + ttl) }
-end
-
-local function remember(key, answer)
-    local seconds = answer.holds_until - ngx.now()
-    if seconds > 0 then
-        local text = string.format("%s %.3f %.3f %s",
-            answer.status, answer.since, answer.holds_until, answer.reason or "")
-        ngx.shared[MEMORY]:set(key, text, seconds)
-    end
+local function trouble(reason, since, seconds)
+    return { status = "trouble", reason = reason, since = since, holds_until = ngx.now() + seconds }
 end
 
 local function ask(way, to, certificate, issuer, ttl)
@@ -77,7 +51,7 @@ local function ask(way, to, certificate, issuer, ttl)
         status, reason, remaining = ocsp.read(text, certificate, issuer)
     end
     if not status then
-        return trouble(reason, TROUBLE_SECONDS)
+        return trouble(reason, since, TROUBLE_SECONDS)
     end
     local ends = since + math.min(ttl, math.max(remaining or ttl, TROUBLE_SECONDS))
     if status == "good" then
@@ -87,41 +61,41 @@ local function ask(way, to, certificate, issuer, ttl)
 end
 
 -- The same, but that the answer is remembered, and that others are not kept waiting by an error.
-local function ask_for_all(way, key, lock, ...)
+local function ask_for_all(question, token, way, ...)
     local done, answer = pcall(ask, way, ...)
     if done then
-        remember(answer.status == "trouble" and key .. way.name or key, answer)
+        answer = answers.remember(question, answer, way.timeout)
     end
-    ngx.shared[MEMORY]:delete(lock)
+    answers.end_turn(question, token)
     return done and answer or error(answer, 0)
 end
 
 -- Returns what is known of a certificate, of which `ttl` seconds may have passed: `status` ("good",
 -- "revoked", or "trouble" and its `reason`), when it was asked for (`since`), and `holds_until`.
--- Of several requests with one question one asks.
+-- Of several requests with one question one asks. The others take its answer if it was asked for after
+-- they came, however short the ttl is; who has waited for as long as an answer may take asks, too.
 function _M.ask(way, certificate, issuer, ttl)
     local url = ocsp.responder(certificate, issuer)
     local to = url and http.split(url)
     if not to then
         -- That will not change.
-        return trouble(url and "the responder cannot be asked" or "no responder is named", math.huge)
+        local reason = url and "the responder cannot be asked" or "no responder is named"
+        return trouble(reason, ngx.now(), math.huge)
     end
     local key = x509.sha256(x509.encode(certificate) .. x509.encode(issuer))
-    local lock = key .. " is asked for" .. way.name
-    local deadline = ngx.now() + way.timeout
+    local question = { key = key, way = way.name }
+    local came, waited = ngx.now(), 0
     while true do
-        local known = recall(key, ttl) or recall(key .. way.name, TROUBLE_SECONDS)
+        local known = answers.recall(question, ttl, came)
         if known then
             return known
         end
-        local first, reason = ngx.shared[MEMORY]:add(lock, true, way.timeout + 1)
-        if first or reason ~= "exists" then
-            return ask_for_all(way, key, lock, to, certificate, issuer, ttl)
-        end
-        if ngx.now() >= deadline then
-            return trouble("timeout", TROUBLE_SECONDS)
+        local token = answers.take_turn(question, way.timeout + 1, waited >= way.timeout)
+        if token then
+            return ask_for_all(question, token, way, to, certificate, issuer, ttl)
         end
         ngx.sleep(GLANCE_SECONDS)
+        waited = waited + GLANCE_SECONDS
     end
 end
 

@@ -2,58 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from support import client_certs, pki, ports
-from support.access import (
-    FAILED,
-    Data,
-    Gateway,
-    context_of,
-    exchange,
-    find_engine,
-    serve,
-    told,
-)
+from support.access import context_of, exchange
 from support.client_certs import revocations
 from support.responder import Responder, responder, signed
-from support.upstreams import upstream
+from support.revocation import LISTED, ROOT, TOLERANT, lets_in, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from support.access import Gateway
     from support.pki import Cert
 
 pytestmark = pytest.mark.debian
 
-ROOT, OTHER, LISTED = pki.ca("Root"), pki.ca("Other"), pki.ca("Listed")
+OTHER = pki.ca("Other")
 BETWEEN = pki.intermediate(ROOT, "Between")
 GONE_BY_LIST = client_certs.client(LISTED, "gone")
 LISTS = [revocations(LISTED, GONE_BY_LIST)]
 HOUR = timedelta(hours=1)
 FOR_ANSWERS = ExtendedKeyUsageOID.OCSP_SIGNING
-
-
-@contextlib.contextmanager
-def running(folder: Path, **rules: dict[str, Any]) -> Iterator[Gateway]:
-    """Serve rules, of which each tells how its certificates are trusted."""
-    find_engine()
-    data = Data()
-    for name, options in rules.items():
-        trust = {"mode": "STRICT", **options}
-        ttl = trust.pop("ttl", 60)
-        authorities = trust.pop("authorities", (ROOT, LISTED))
-        step = data.step(data.trust(*authorities, **trust), skip_consumer_lookup=True)
-        data.rules[name] = [step | {"cert_cache_ttl": ttl}]
-    with upstream() as peer, serve(folder, data, peer) as gateway:
-        yield gateway
 
 
 @pytest.fixture(scope="module")
@@ -67,23 +41,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with running(
         tmp_path_factory.mktemp("responders"),
         strict={"crls": LISTS},
-        tolerant={"mode": "IGNORE_CA_ERROR", "crls": LISTS},
+        tolerant={**TOLERANT, "crls": LISTS},
         skip={"mode": "SKIP"},
     ) as found:
         yield found
-
-
-def lets_in(gateway: Gateway, cert: Cert, *rules: str) -> set[str]:
-    """Give the rules that let a certificate in."""
-    found = set()
-    for rule in rules or ("strict", "tolerant", "skip"):
-        answer = gateway.get(f"/{rule}", cert)
-        if answer.status == 200:
-            assert told(answer)["X-Client-Cert-Dn"]
-            found.add(rule)
-        else:
-            assert (answer.status, answer.text) == (401, FAILED)
-    return found
 
 
 ALL, TROUBLED, UNCHECKED = {"strict", "tolerant", "skip"}, {"tolerant", "skip"}, {"skip"}
@@ -255,105 +216,6 @@ def test_those_between_are_asked_about_too(workdir: Path) -> None:
             got = exchange(gateway.https_port, context_of(cert), "/strict", "/partial").answers
             assert [each.status for each in got] == [401, 200]
             assert (it.count(cert), it.count(between)) == (1, 1)
-
-
-def test_a_slow_responder_delays_once(workdir: Path) -> None:
-    with (
-        responder() as it,
-        running(
-            workdir,
-            strict={"timeout": 300},
-            tolerant={"timeout": 300, "mode": "IGNORE_CA_ERROR"},
-            patient={"timeout": 5000},
-        ) as gateway,
-    ):
-        it.delay = 1
-        cert = it.certify(ROOT)
-        it.says(cert, "good")
-        start = time.monotonic()
-        for _ in range(5):
-            assert lets_in(gateway, cert, "strict", "tolerant") == {"tolerant"}
-        assert 0.3 <= time.monotonic() - start < 1.5
-        assert it.count(cert) == 1
-        # Others may have more patience.
-        assert lets_in(gateway, cert, "patient")
-        assert lets_in(gateway, cert, "strict", "tolerant") == {"strict", "tolerant"}
-
-
-def test_trouble_is_forgotten_soon(workdir: Path) -> None:
-    with (
-        responder() as it,
-        running(workdir, strict={}, tolerant={"mode": "IGNORE_CA_ERROR"}) as gateway,
-    ):
-        cert = it.certify(ROOT)
-        it.says(cert, "unknown")
-        assert lets_in(gateway, cert, "strict", "tolerant") == {"tolerant"}
-        it.says(cert, "revoked")
-        time.sleep(5.2)
-        assert lets_in(gateway, cert, "tolerant", "strict") == set()
-        assert it.count(cert) == 2
-
-
-@pytest.mark.parametrize("short", ["ttl", "answer"])
-def test_an_answer_is_not_remembered_for_longer_than_it_may(workdir: Path, short: str) -> None:
-    seconds = 2
-    with (
-        responder() as it,
-        running(workdir, strict={"ttl": seconds if short == "ttl" else 60}) as gateway,
-    ):
-        cert = it.certify(ROOT)
-        ends = timedelta(seconds=seconds) if short == "answer" else HOUR
-        it.says(cert, signed(cert, "good", ends=ends))
-        assert lets_in(gateway, cert, "strict")
-        it.says(cert, "revoked")
-        time.sleep(seconds + 0.5)
-        assert not lets_in(gateway, cert, "strict")
-        assert it.count(cert) == 2
-
-
-def test_who_remembers_for_less_time_asks_again(workdir: Path) -> None:
-    with (
-        responder() as it,
-        running(workdir, long={"ttl": 60}, short={"ttl": 1}) as gateway,
-    ):
-        cert = it.certify(ROOT)
-        it.says(cert, "good")
-        assert lets_in(gateway, cert, "long", "short") == {"long", "short"}
-        it.says(cert, "revoked")
-        time.sleep(1.2)
-        assert lets_in(gateway, cert, "long") == {"long"}
-        assert not lets_in(gateway, cert, "short")
-
-
-def test_what_is_verified_later_is_no_newer_than_the_answer(workdir: Path) -> None:
-    """Rules that verify otherwise share answers; those that verify alike share what came of it."""
-    with (
-        responder() as it,
-        running(
-            workdir,
-            asking={"mode": "IGNORE_CA_ERROR"},
-            long={"ttl": 60},
-            short={"ttl": 1},
-        ) as gateway,
-    ):
-        cert = it.certify(ROOT)
-        it.says(cert, "good")
-        assert lets_in(gateway, cert, "asking")
-        it.says(cert, "revoked")
-        time.sleep(1.2)
-        assert lets_in(gateway, cert, "long")
-        assert not lets_in(gateway, cert, "short")
-
-
-def test_of_many_one_asks(workdir: Path) -> None:
-    with responder() as it, running(workdir, strict={}) as gateway:
-        it.delay = 0.5
-        cert = it.certify(ROOT)
-        it.says(cert, "good")
-        with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(lambda _: lets_in(gateway, cert, "strict"), range(8)))
-        assert found == [{"strict"}] * 8
-        assert it.count(cert) == 1
 
 
 def test_a_proxy_is_asked_where_one_is_named(workdir: Path) -> None:

@@ -353,3 +353,15 @@ def test_name_servers_are_needed_but_for_the_address_of_a_proxy(
             (asked,) = (trust["responders"] for trust in told.values())
             # As nginx writes addresses.
             assert asked["proxy_host"] == ("[::1]" if host == "::1" else host)
+
+
+def test_times_are_told_in_seconds_and_their_fractions(engine: Engine, workdir: Path) -> None:
+    if engine.name != "openresty":
+        pytest.skip("nothing is remembered")
+    told = {0: 0, 500: 0.5, 60000: 60, 1500.5: 1.5005}
+    routes = [route(f"a{n}.test", plugin("SKIP", ONE, cert_cache_ttl=given))
+              for n, given in enumerate(told)]  # fmt: skip
+    done = compile_tree(engine, workdir, files(9, routes))
+    rules = json.loads((done.tree / "lua/data/access.json").read_text())["rules"]
+    found = sorted(step["cert_cache_ttl"] for steps in rules.values() for step in steps)
+    assert found == sorted(told.values())

@@ -1,0 +1,95 @@
+-- What responders said about certificates, in a memory that the workers share, and whose turn it is to
+-- ask. A question is a table: the `key` of what is asked, and the `way` in which it is, which may lead
+-- to a responder where another fails. An answer has a `status`, a `reason`, when it was asked for
+-- (`since`), and `holds_until`.
+
+local MEMORY = "kcompile_responders"
+
+local _M = {}
+
+local turns = 0
+
+-- Fails if nginx.conf has no memory for answers.
+function _M.check_memory()
+    if ngx.shared[MEMORY] == nil then
+        error("there is no lua_shared_dict " .. MEMORY, 0)
+    end
+end
+
+local function failure_key(question)
+    return question.key .. " failed" .. question.way
+end
+
+local function lock_key(question)
+    return question.key .. " is asked for" .. question.way
+end
+
+-- Returns what was written under a key, but not what clocks that were set back make an answer of the
+-- future.
+local function read(key)
+    local text = ngx.shared[MEMORY]:get(key)
+    local status, since, ends, reason = (text or ""):match("^(%l+) (%S+) (%S+) (.*)$")
+    if not status or tonumber(since) > ngx.now() then
+        return nil
+    end
+    return { status = status, reason = reason, since = tonumber(since), holds_until = tonumber(ends) }
+end
+
+local function write(key, answer, seconds)
+    -- All digits, so that times that are equal stay so.
+    local text = string.format("%s %.17g %.17g %s",
+        answer.status, answer.since, answer.holds_until, answer.reason or "")
+    ngx.shared[MEMORY]:set(key, text, seconds)
+end
+
+-- Returns what is known: an answer that holds now, and was asked for within `ttl` seconds, or at any
+-- time after somebody `came` who waits for it. Failures hold for whatever they were told to.
+function _M.recall(question, ttl, came)
+    local now = ngx.now()
+    local said = read(question.key)
+    if said and (said.since >= came or now < math.min(said.holds_until, said.since + ttl)) then
+        said.holds_until = math.min(said.holds_until, said.since + ttl)
+        return said
+    end
+    local failure = read(failure_key(question))
+    if failure and (failure.since >= came or now < failure.holds_until) then
+        return failure
+    end
+    return nil
+end
+
+-- Remembers an answer while it holds, and at least for `seconds`, for those who wait. Returns what
+-- counts now: who asked later may have been answered earlier.
+function _M.remember(question, answer, seconds)
+    local newer = read(question.key)
+    if newer and newer.since > answer.since then
+        return newer
+    end
+    local key = answer.status == "trouble" and failure_key(question) or question.key
+    write(key, answer, math.max(answer.holds_until - ngx.now(), seconds))
+    return answer
+end
+
+-- Returns a token if it is one's turn to ask: if nobody asks, or nobody who began less than `seconds`
+-- ago. Who is `late` has waited for long enough, and need not know whether the other still lives.
+function _M.take_turn(question, seconds, late)
+    turns = turns + 1
+    local memory, lock = ngx.shared[MEMORY], lock_key(question)
+    local token = ngx.worker.pid() .. " " .. turns
+    if late then
+        memory:set(lock, token, seconds)
+        return token
+    end
+    local first, reason = memory:add(lock, token, seconds)
+    return (first or reason ~= "exists") and token or nil
+end
+
+-- Lets others ask again, unless the turn was taken over.
+function _M.end_turn(question, token)
+    local memory, lock = ngx.shared[MEMORY], lock_key(question)
+    if memory:get(lock) == token then
+        memory:delete(lock)
+    end
+end
+
+return _M
