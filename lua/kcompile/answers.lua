@@ -4,6 +4,7 @@
 -- (`since`), and `holds_until`.
 
 local MEMORY = "kcompile_responders"
+local FAILURES = { trouble = true, unproven = true }
 
 local _M = {}
 
@@ -65,7 +66,7 @@ function _M.remember(question, answer, seconds)
     if newer and newer.since > answer.since then
         return newer
     end
-    local key = answer.status == "trouble" and failure_key(question) or question.key
+    local key = FAILURES[answer.status] and failure_key(question) or question.key
     write(key, answer, math.max(answer.holds_until - ngx.now(), seconds))
     return answer
 end

@@ -8,7 +8,8 @@ local http = require("kcompile.post")
 local x509 = require("kcompile.x509")
 
 local KIND = "application/ocsp-request"
--- For how long nobody asks again who gave no answer: else each request waited for it.
+-- For how long nobody asks again who gave no answer, or one that proves nothing: else each request
+-- waited for it.
 local TROUBLE_SECONDS = 5
 -- How long requests wait for the answer to the same question before they look again.
 local GLANCE_SECONDS = 0.02
@@ -38,20 +39,30 @@ function _M.load(id, said)
     }
 end
 
-local function trouble(reason, since, seconds)
-    return { status = "trouble", reason = reason, since = since, holds_until = ngx.now() + seconds }
+local function failure(status, reason, since)
+    local ends = ngx.now() + TROUBLE_SECONDS
+    return { status = status, reason = reason, since = since, holds_until = ends }
+end
+
+-- Returns an answer that came whole, or nil and why there is none.
+local function fetch(way, to, question)
+    local text, reason = http.post(to, KIND, question, way.timeout, way.proxy)
+    if text == "" then
+        return nil, "the answer is empty"
+    end
+    return text, reason
 end
 
 local function ask(way, to, certificate, issuer, ttl)
     local since = ngx.now()
-    local question = ocsp.question(certificate, issuer)
-    local text, reason = http.post(to, KIND, question, way.timeout, way.proxy)
-    local status, remaining
-    if text then
-        status, reason, remaining = ocsp.read(text, certificate, issuer)
+    local text, reason = fetch(way, to, ocsp.question(certificate, issuer))
+    if not text then
+        return failure("trouble", reason, since)
     end
+    local status, remaining
+    status, reason, remaining = ocsp.read(text, certificate, issuer)
     if not status then
-        return trouble(reason, since, TROUBLE_SECONDS)
+        return failure("unproven", reason, since)
     end
     local ends = since + math.min(ttl, math.max(remaining or ttl, TROUBLE_SECONDS))
     if status == "good" then
@@ -70,8 +81,10 @@ local function ask_for_all(question, token, way, ...)
     return done and answer or error(answer, 0)
 end
 
--- Returns what is known of a certificate, of which `ttl` seconds may have passed: `status` ("good",
--- "revoked", or "trouble" and its `reason`), when it was asked for (`since`), and `holds_until`.
+-- Returns what is known of a certificate, of which `ttl` seconds may have passed: `status`, when it was
+-- asked for (`since`), and `holds_until`. The status is "good" or "revoked"; or, with a `reason`,
+-- "unproven" if an answer came that proves neither, and "trouble" if none did.
+--
 -- Of several requests with one question one asks. The others take its answer if it was asked for after
 -- they came, however short the ttl is; who has waited for as long as an answer may take asks, too.
 function _M.ask(way, certificate, issuer, ttl)
@@ -80,7 +93,7 @@ function _M.ask(way, certificate, issuer, ttl)
     if not to then
         -- That will not change.
         local reason = url and "the responder cannot be asked" or "no responder is named"
-        return trouble(reason, ngx.now(), math.huge)
+        return { status = "trouble", reason = reason, since = ngx.now(), holds_until = math.huge }
     end
     local key = x509.sha256(x509.encode(certificate) .. x509.encode(issuer))
     local question = { key = key, way = way.name }

@@ -122,7 +122,8 @@ local function judge(trust, chain, ttl)
         if answer.status == "revoked" then
             return "certificate revoked"
         end
-        if answer.status ~= "good" and trust.strict then
+        -- As with Kong, who is asked and answers has to prove it, whatever the mode.
+        if answer.status ~= "good" and (trust.strict or answer.status ~= "trouble") then
             return "not known whether it was revoked: " .. answer.reason
         end
         answers[place] = answer

@@ -47,18 +47,35 @@ def test_a_slow_responder_delays_once(workdir: Path) -> None:
         assert lets_in(gateway, cert, "strict", "tolerant") == {"strict", "tolerant"}
 
 
-def test_trouble_is_forgotten_soon(workdir: Path) -> None:
-    with (
-        responder() as it,
-        running(workdir, strict={}, tolerant=TOLERANT) as gateway,
-    ):
-        cert = it.certify(ROOT)
-        it.says(cert, "unknown")
-        assert lets_in(gateway, cert, "strict", "tolerant") == {"tolerant"}
+@pytest.mark.parametrize(
+    ("answer", "let_in"), [(b"", {"tolerant"}), (b"garbage", set())], ids=["none", "unproven"]
+)
+def test_what_failed_is_forgotten_soon(workdir: Path, answer: bytes, let_in: set[str]) -> None:
+    with responder() as it, running(workdir, strict={}, tolerant=TOLERANT) as gateway:
+        cert, other = it.certify(ROOT), it.certify(ROOT)
+        for each in (cert, other):
+            it.says(each, answer)
+            assert lets_in(gateway, each, "strict", "tolerant") == let_in
         it.says(cert, "revoked")
+        it.says(other, "good")
         time.sleep(5.2)
         assert lets_in(gateway, cert, "tolerant", "strict") == set()
-        assert it.count(cert) == 2
+        assert lets_in(gateway, other, "tolerant", "strict") == {"strict", "tolerant"}
+        assert (it.count(cert), it.count(other)) == (2, 2)
+
+
+@pytest.mark.parametrize("answer", [b"", b"garbage"], ids=["none", "unproven"])
+def test_what_failed_in_one_way_is_asked_for_in_another(workdir: Path, answer: bytes) -> None:
+    with (
+        responder() as it,
+        responder() as proxy,
+        running(workdir, proxied={"proxy": ("127.0.0.1", proxy.port)}, direct={}) as gateway,
+    ):
+        cert = it.certify(ROOT)
+        proxy.says(cert, answer)
+        it.says(cert, "good")
+        assert lets_in(gateway, cert, "proxied", "direct") == {"direct"}
+        assert lets_in(gateway, cert, "proxied", "direct") == {"proxied", "direct"}
 
 
 @pytest.mark.parametrize("short", ["ttl", "answer"])

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.ocsp import OCSPResponseBuilder, OCSPResponseStatus
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from support import client_certs, pki, ports
 from support.access import context_of, exchange
@@ -51,7 +53,7 @@ ALL, TROUBLED, UNCHECKED = {"strict", "tolerant", "skip"}, {"tolerant", "skip"},
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"), [("good", ALL), ("revoked", UNCHECKED), ("unknown", TROUBLED)]
+    ("said", "expected"), [("good", ALL), ("revoked", UNCHECKED), ("unknown", UNCHECKED)]
 )
 def test_what_the_responder_says_counts(
     gateway: Gateway, asked: Responder, said: Any, expected: set[str]
@@ -75,11 +77,12 @@ def delegate(issuer: Cert, *, usages: Any = (FOR_ANSWERS,), days: Any = (-1, 1))
 
 
 def answers() -> dict[str, Any]:
-    """Give answers by what is wrong with them, and whom they let in."""
+    """Give answers by what is wrong with them."""
     same_name = pki.ca("Root")
+    later = OCSPResponseBuilder.build_unsuccessful(OCSPResponseStatus.TRY_LATER)
     return {
         "garbage": lambda _: b"garbage",
-        "nothing": lambda _: b"",
+        "an error of the responder": lambda _: later.public_bytes(Encoding.DER),
         "by another authority": lambda c: signed(c, "good", OTHER),
         "by an authority of the same name": lambda c: signed(c, "good", same_name),
         "by the certificate itself": lambda c: signed(c, "good", c),
@@ -98,12 +101,10 @@ def answers() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wrong", answers())
-def test_answers_that_prove_nothing_are_trouble(
-    gateway: Gateway, asked: Responder, wrong: str
-) -> None:
+def test_answers_that_prove_nothing_refuse(gateway: Gateway, asked: Responder, wrong: str) -> None:
     cert = asked.certify(ROOT)
     asked.says(cert, answers()[wrong](cert))
-    assert lets_in(gateway, cert) == TROUBLED
+    assert lets_in(gateway, cert) == UNCHECKED
     assert asked.count(cert) == 1
 
 
@@ -154,35 +155,37 @@ def test_no_responder_is_trouble(gateway: Gateway) -> None:
     assert lets_in(gateway, client_certs.client(ROOT, "alice")) == TROUBLED
 
 
-def test_an_answer_of_http_that_is_an_error_is_trouble(gateway: Gateway, asked: Responder) -> None:
+def test_an_empty_answer_is_trouble(gateway: Gateway, asked: Responder) -> None:
     cert = asked.certify(ROOT)
-    asked.says(cert, "good")
-    asked.status = 500
-    try:
+    asked.says(cert, b"")
+    assert lets_in(gateway, cert) == TROUBLED
+    assert asked.count(cert) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"status": 500}, {"status": 404}, {"cut": True}])
+@pytest.mark.parametrize("said", ["good", "unknown"])
+def test_an_answer_that_does_not_come_whole_is_trouble(
+    gateway: Gateway, asked: Responder, said: Any, wrong: dict[str, Any]
+) -> None:
+    cert = asked.certify(ROOT)
+    asked.says(cert, said)
+    with asked.sending(**wrong):
         assert lets_in(gateway, cert) == TROUBLED
-    finally:
-        asked.status = 200
 
 
 def test_an_answer_that_is_too_long_is_trouble(gateway: Gateway, asked: Responder) -> None:
     for padding, expected in ((90_000, ALL), (100_000, TROUBLED)):
         cert = asked.certify(ROOT)
         asked.says(cert, "good")
-        asked.padding = padding
-        try:
+        with asked.sending(padding=padding):
             assert lets_in(gateway, cert) == expected
-        finally:
-            asked.padding = 0
 
 
 def test_an_answer_in_chunks(gateway: Gateway, asked: Responder) -> None:
     cert = asked.certify(ROOT)
     asked.says(cert, "good")
-    asked.chunked = True
-    try:
+    with asked.sending(chunked=True):
         assert lets_in(gateway, cert) == ALL
-    finally:
-        asked.chunked = False
 
 
 def test_whom_a_list_speaks_for_nobody_asks(gateway: Gateway, asked: Responder) -> None:

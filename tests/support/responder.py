@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -76,6 +76,7 @@ class Responder:
     delay: float = 0
     chunked: bool = False
     padding: int = 0
+    cut: bool = False
 
     @property
     def url(self) -> str:
@@ -99,6 +100,16 @@ class Responder:
         """Answer so from now on when it is asked about a certificate."""
         text = answer if isinstance(answer, bytes) else signed(cert, answer)
         self.answers[cert.certificate.serial_number] = text
+
+    @contextlib.contextmanager
+    def sending(self, **options: Any) -> Iterator[None]:
+        """Send answers otherwise within the block."""
+        before = {name: getattr(self, name) for name in options}
+        vars(self).update(options)
+        try:
+            yield
+        finally:
+            vars(self).update(before)
 
     def count(self, cert: Cert) -> int:
         """Tell how often it was asked about a certificate."""
@@ -137,7 +148,8 @@ def responder() -> Iterator[Responder]:
             else:
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
-                self.wfile.write(text)
+                self.wfile.write(text[:-1] if state.cut else text)
+                self.close_connection = state.cut
 
         def log_message(self, *_: object) -> None:
             pass
