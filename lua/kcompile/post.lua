@@ -1,6 +1,8 @@
 -- Sends a POST by plain HTTP/1.1 and reads a small answer, all of it within a time and a size: whoever
 -- answers is known by an address alone.
 
+local http_answer = require("kcompile.http_answer")
+
 local ANSWER_BYTES = 98304
 -- Whoever sends byte by byte must not keep a worker busy, since an answer is looked at after each.
 local MOST_READS = 256
@@ -44,56 +46,6 @@ local function request(to, proxied, kind, body)
     })
 end
 
-local function fields(head)
-    local found = {}
-    for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
-        found[name:lower()] = value:lower()
-    end
-    return found
-end
-
--- Joins the chunks from a place on; nil if there are more to come.
-local function join_chunks(text, at)
-    local parts = {}
-    while true do
-        local digits, from = text:match("^(%x+)[^\r\n]*\r\n()", at)
-        local size = digits and tonumber(digits, 16)
-        if size == 0 then
-            return table.concat(parts)
-        end
-        if size == nil or #text < from + size + 1 then
-            return nil
-        end
-        parts[#parts + 1] = text:sub(from, from + size - 1)
-        at = from + size + 2
-    end
-end
-
--- Returns the body of an answer that is all there; nil if it is not yet, and also why it never will.
-local function read_answer(text, ended)
-    local head, at = text:match("^(.-\r\n)\r\n()")
-    local body
-    if head then
-        local status = head:match("^HTTP/1%.%d (%d%d%d)%D")
-        if status ~= "200" then
-            return nil, "the answer is " .. (status or "not HTTP's")
-        end
-        local said = fields("\r\n" .. head)
-        local length = tonumber((said["content-length"] or ""):match("^%d+$"))
-        if said["transfer-encoding"] then
-            body = join_chunks(text, at)
-        elseif length then
-            body = #text - at + 1 >= length and text:sub(at, at + length - 1) or nil
-        elseif ended then
-            body = text:sub(at)
-        end
-    end
-    if ended and not body then
-        return nil, "the answer was cut short"
-    end
-    return body
-end
-
 -- Gives a socket what is left of the time, in milliseconds; none is left if it returns nil.
 local function hurry(socket, deadline)
     local left = (deadline - ngx.now()) * 1000
@@ -105,21 +57,20 @@ local function hurry(socket, deadline)
 end
 
 local function receive(socket, deadline)
-    local text = ""
+    local answer = http_answer.new()
     for _ = 1, MOST_READS do
         if not hurry(socket, deadline) then
             return nil, "timeout"
         end
-        local part, reason = socket:receiveany(ANSWER_BYTES)
-        if not part and reason ~= "closed" then
+        local piece, reason = socket:receiveany(ANSWER_BYTES)
+        if not piece and reason ~= "closed" then
             return nil, reason
         end
-        text = text .. (part or "")
-        if #text > ANSWER_BYTES then
+        if #answer.text + #(piece or "") > ANSWER_BYTES then
             return nil, "the answer is too long"
         end
         local body
-        body, reason = read_answer(text, part == nil)
+        body, reason = http_answer.add(answer, piece)
         if body or reason then
             return body, reason
         end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -181,11 +183,79 @@ def test_an_answer_that_is_too_long_is_trouble(gateway: Gateway, asked: Responde
             assert lets_in(gateway, cert) == expected
 
 
-def test_an_answer_in_chunks(gateway: Gateway, asked: Responder) -> None:
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def in_pieces(text: bytes, size: int) -> list[bytes]:
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+@pytest.mark.parametrize("line", [b"%X\r\n", b"%x;name=value\r\n", b"00%x \r\n"])
+def test_an_answer_in_chunks(gateway: Gateway, asked: Responder, line: bytes, size: int) -> None:
     cert = asked.certify(ROOT)
-    asked.says(cert, "good")
-    with asked.sending(chunked=True):
+    chunks = b"".join(
+        line % len(part) + part + b"\r\n" for part in in_pieces(signed(cert, "good"), 30)
+    )
+    with asked.sending(pieces=in_pieces(CHUNKED + chunks + b"0\r\n\r\n", size)):
         assert lets_in(gateway, cert) == ALL
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\r\n",
+        b"x%x\r\n",
+        b"-%x\r\n",
+        b"1000000000000%04x\r\n",
+        b"%x;" + b"x" * 70 + b"\r\n",
+        b"%x\n",
+    ],
+)
+def test_chunks_that_are_none_are_trouble(gateway: Gateway, asked: Responder, line: bytes) -> None:
+    cert = asked.certify(ROOT)
+    text = signed(cert, "good")
+    start = line % len(text) if b"%" in line else line
+    with asked.sending(pieces=[CHUNKED + start + text + b"\r\n0\r\n\r\n"]):
+        assert lets_in(gateway, cert) == TROUBLED
+
+
+def test_chunks_have_an_end(gateway: Gateway, asked: Responder) -> None:
+    cert = asked.certify(ROOT)
+    text = signed(cert, "good")
+    with asked.sending(pieces=[CHUNKED + b"%x\r\n%sxx0\r\n\r\n" % (len(text), text)]):
+        assert lets_in(gateway, cert) == TROUBLED
+
+
+LONG = 90_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHUNKED + b"f" * LONG,
+        CHUNKED + b"0" * LONG,
+        CHUNKED + b"1\r\nx\r\n" * (LONG // 6),
+        b"HTTP/1.1 200 OK\r\n" + b"a" * LONG,
+        b"HTTP/1.1 200 OK\r\n" + b"a" * LONG + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * (LONG // 4),
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"1" * LONG + b"\r\n\r\n",
+        b"1" * LONG,
+    ],
+    ids=range(8),
+)
+def test_no_answer_keeps_a_worker_busy(gateway: Gateway, asked: Responder, text: bytes) -> None:
+    """It takes as long as the pieces, about 0.3 s; what looked at all again took half a minute."""
+    cert = asked.certify(ROOT)
+    slowest = 0.0
+    with asked.sending(pieces=in_pieces(text, LONG // 200)), ThreadPoolExecutor(1) as pool:
+        found = pool.submit(lets_in, gateway, cert, "strict")
+        while not found.done():
+            start = time.monotonic()
+            assert gateway.get("/open").status == 200
+            slowest = max(slowest, time.monotonic() - start)
+        assert not found.result()
+    assert slowest < 1
 
 
 def test_whom_a_list_speaks_for_nobody_asks(gateway: Gateway, asked: Responder) -> None:

@@ -18,7 +18,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from support import client_certs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from support.pki import Cert
 
@@ -66,7 +66,10 @@ def signed(
 
 @dataclass
 class Responder:
-    """A responder on 127.0.0.1; `answers` may be changed while it runs."""
+    """A responder on 127.0.0.1; `answers` may be changed while it runs.
+
+    If there are `pieces`, they are all that is sent, one after another.
+    """
 
     port: int
     answers: dict[int, bytes] = field(default_factory=dict)
@@ -74,9 +77,9 @@ class Responder:
     targets: list[str] = field(default_factory=list)
     status: int = 200
     delay: float = 0
-    chunked: bool = False
     padding: int = 0
     cut: bool = False
+    pieces: Sequence[bytes] = ()
 
     @property
     def url(self) -> str:
@@ -136,20 +139,20 @@ def responder() -> Iterator[Responder]:
                 self._answer(state, state.answers.get(serial, b""))
 
         def _answer(self, state: Responder, text: bytes) -> None:
+            for piece in state.pieces:
+                self.connection.sendall(piece)
+                time.sleep(0.001)
+            if not state.pieces:
+                self._answer_whole(state, text)
+            self.close_connection = bool(state.pieces) or state.cut
+
+        def _answer_whole(self, state: Responder, text: bytes) -> None:
             self.send_response(state.status)
             self.send_header("Content-Type", "application/ocsp-response")
             self.send_header("X-Padding", "0" * state.padding)
-            if state.chunked:
-                self.send_header("Transfer-Encoding", "chunked")
-                self.end_headers()
-                for part in (text[:50], text[50:]):
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
-                self.wfile.write(b"0\r\n\r\n")
-            else:
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text[:-1] if state.cut else text)
-                self.close_connection = state.cut
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text[:-1] if state.cut else text)
 
         def log_message(self, *_: object) -> None:
             pass
