@@ -71,14 +71,24 @@ local function ask(way, to, certificate, issuer, ttl)
     return { status = status, since = since, holds_until = ends }
 end
 
+-- Who is let in although nobody could be asked is let in silently: this is said once for all who are.
+local function warn(answer, to, certificate)
+    ngx.log(ngx.WARN, "the responder ", to.authority, " does not tell whether a certificate was revoked: ",
+        answer.reason, ": ", x509.subject(certificate))
+end
+
 -- The same, but that the answer is remembered, and that others are not kept waiting by an error.
-local function ask_for_all(question, token, way, ...)
-    local done, answer = pcall(ask, way, ...)
-    if done then
-        answer = answers.remember(question, answer, way.timeout)
-    end
+local function ask_for_all(question, token, way, to, certificate, ...)
+    local done, answer = pcall(ask, way, to, certificate, ...)
+    local known = done and answers.remember(question, answer, way.timeout)
     answers.end_turn(question, token)
-    return done and answer or error(answer, 0)
+    if not done then
+        error(answer, 0)
+    end
+    if answer.reason then
+        warn(answer, to, certificate)
+    end
+    return known
 end
 
 -- Returns what is known of a certificate, of which `ttl` seconds may have passed: `status`, when it was

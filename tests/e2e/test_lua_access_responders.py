@@ -258,6 +258,38 @@ def test_no_answer_keeps_a_worker_busy(gateway: Gateway, asked: Responder, text:
     assert slowest < 1
 
 
+def warnings_of(gateway: Gateway, name: str) -> list[str]:
+    return [line for line in gateway.log().splitlines() if "[warn]" in line and name in line]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "the answer is empty"),
+        (b"garbage", "the answer cannot be read"),
+        ("unknown", "the responder does not know the certificate"),
+    ],
+)
+def test_what_failed_is_told_once(
+    gateway: Gateway, asked: Responder, answer: Any, words: str
+) -> None:
+    cert = asked.certify(ROOT, f"{words}\n[emerg] forged")
+    asked.says(cert, answer)
+    for _ in range(2):
+        lets_in(gateway, cert)
+    start = f"the responder 127.0.0.1:{asked.port} does not tell whether a certificate was revoked"
+    (said,) = warnings_of(gateway, f"CN={words}")
+    assert f"{start}: {words}: CN={words}\\0A[emerg] forged" in said
+
+
+@pytest.mark.parametrize("said", ["good", "revoked"])
+def test_nobody_is_warned_of_what_was_told(gateway: Gateway, asked: Responder, said: Any) -> None:
+    cert = asked.certify(ROOT, f"Told to be {said}")
+    asked.says(cert, said)
+    lets_in(gateway, cert)
+    assert not warnings_of(gateway, f"Told to be {said}")
+
+
 def test_whom_a_list_speaks_for_nobody_asks(gateway: Gateway, asked: Responder) -> None:
     cert = asked.certify(LISTED)
     asked.says(cert, "revoked")
