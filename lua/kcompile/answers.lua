@@ -5,6 +5,8 @@
 
 local MEMORY = "kcompile_responders"
 local FAILURES = { trouble = true, unproven = true }
+-- For how long it is known of somebody who was revoked when asking again fails.
+local REVOKED_SECONDS = 86400
 
 local _M = {}
 
@@ -19,6 +21,10 @@ end
 
 local function failure_key(question)
     return question.key .. " failed" .. question.way
+end
+
+local function revoked_key(question)
+    return question.key .. " was revoked"
 end
 
 local function lock_key(question)
@@ -54,20 +60,29 @@ function _M.recall(question, ttl, came)
     end
     local failure = read(failure_key(question))
     if failure and (failure.since >= came or now < failure.holds_until) then
-        return failure
+        return read(revoked_key(question)) or failure
     end
     return nil
 end
 
 -- Remembers an answer while it holds, and at least for `seconds`, for those who wait. Returns what
--- counts now: who asked later may have been answered earlier.
+-- counts now: who asked later may have been answered earlier, and a failure makes nobody good again.
 function _M.remember(question, answer, seconds)
     local newer = read(question.key)
     if newer and newer.since > answer.since then
         return newer
     end
-    local key = FAILURES[answer.status] and failure_key(question) or question.key
-    write(key, answer, math.max(answer.holds_until - ngx.now(), seconds))
+    seconds = math.max(answer.holds_until - ngx.now(), seconds)
+    if FAILURES[answer.status] then
+        write(failure_key(question), answer, seconds)
+        return read(revoked_key(question)) or answer
+    end
+    write(question.key, answer, seconds)
+    if answer.status == "revoked" then
+        write(revoked_key(question), answer, REVOKED_SECONDS)
+    else
+        ngx.shared[MEMORY]:delete(revoked_key(question))
+    end
     return answer
 end
 

@@ -140,6 +140,31 @@ def test_of_many_one_asks(workdir: Path) -> None:
         assert it.count(cert) == 1
 
 
+def test_who_was_revoked_stays_so_when_nobody_answers(workdir: Path) -> None:
+    with responder() as it, running(workdir, tolerant={"ttl": 0, **TOLERANT}) as gateway:
+        cert, other = it.certify(ROOT), it.certify(ROOT)
+        for status in (200, 500):
+            it.says(cert, "revoked")
+            it.says(other, "good")
+            with it.sending(status=status):
+                # Of the second time when nobody answers, the failure is recalled.
+                for _ in range(2):
+                    assert not lets_in(gateway, cert, "tolerant")
+                    assert lets_in(gateway, other, "tolerant")
+        assert it.count(cert) == 3
+
+
+def test_who_is_good_again_was_never_revoked(workdir: Path) -> None:
+    with responder() as it, running(workdir, tolerant={"ttl": 0, **TOLERANT}) as gateway:
+        cert = it.certify(ROOT)
+        it.says(cert, "revoked")
+        assert not lets_in(gateway, cert, "tolerant")
+        it.says(cert, "good")
+        assert lets_in(gateway, cert, "tolerant")
+        with it.sending(status=500):
+            assert lets_in(gateway, cert, "tolerant")
+
+
 def at_once(gateway: Gateway, cert: Cert, rule: str, count: int = 8) -> list[bool]:
     """Tell of requests that come together whether each is let in."""
     with ThreadPoolExecutor(count) as pool:
