@@ -65,19 +65,27 @@ function _M.recall(question, ttl, came)
     return nil
 end
 
--- Remembers an answer while it holds, and at least for `seconds`, for those who wait. Returns what
--- counts now: who asked later may have been answered earlier, and a failure makes nobody good again.
+-- Returns what was known before it ended, for those who come while another asks again; nil if there was
+-- neither a failure nor a revocation.
+function _M.recall_ended(question)
+    return read(revoked_key(question)) or read(failure_key(question))
+end
+
+-- Remembers an answer while it holds, and `seconds` more: for those who wait, and of a failure for
+-- recall_ended(). Returns what counts now: who asked later may have been answered earlier, and a failure
+-- makes nobody good again.
 function _M.remember(question, answer, seconds)
     local newer = read(question.key)
     if newer and newer.since > answer.since then
         return newer
     end
-    seconds = math.max(answer.holds_until - ngx.now(), seconds)
+    seconds = math.max(answer.holds_until - ngx.now(), 0) + seconds
     if FAILURES[answer.status] then
         write(failure_key(question), answer, seconds)
         return read(revoked_key(question)) or answer
     end
     write(question.key, answer, seconds)
+    ngx.shared[MEMORY]:delete(failure_key(question))
     if answer.status == "revoked" then
         write(revoked_key(question), answer, REVOKED_SECONDS)
     else

@@ -11,8 +11,9 @@ local KIND = "application/ocsp-request"
 -- For how long nobody asks again who gave no answer, or one that proves nothing: else each request
 -- waited for it.
 local TROUBLE_SECONDS = 5
--- How long requests wait for the answer to the same question before they look again.
-local GLANCE_SECONDS = 0.02
+-- How long requests wait for the answer to the same question before they look again: at first, and at
+-- most.
+local SHORTEST_GLANCE, LONGEST_GLANCE = 0.02, 0.5
 local MILLISECONDS = 1000
 
 local _M = {}
@@ -95,8 +96,10 @@ end
 -- asked for (`since`), and `holds_until`. The status is "good" or "revoked"; or, with a `reason`,
 -- "unproven" if an answer came that proves neither, and "trouble" if none did.
 --
--- Of several requests with one question one asks. The others take its answer if it was asked for after
--- they came, however short the ttl is; who has waited for as long as an answer may take asks, too.
+-- Of several requests with one question one asks. The others take what failed before, or who was
+-- revoked, at once: whoever does not answer would keep them all waiting. Else they wait, and take its
+-- answer if it was asked for after they came, however short the ttl is; who has waited for as long as
+-- an answer may take asks, too.
 function _M.ask(way, certificate, issuer, ttl)
     local url = ocsp.responder(certificate, issuer)
     local to = url and http.split(url)
@@ -107,7 +110,7 @@ function _M.ask(way, certificate, issuer, ttl)
     end
     local key = x509.sha256(x509.encode(certificate) .. x509.encode(issuer))
     local question = { key = key, way = way.name }
-    local came, waited = ngx.now(), 0
+    local came, waited, glance = ngx.now(), 0, SHORTEST_GLANCE
     while true do
         local known = answers.recall(question, ttl, came)
         if known then
@@ -117,8 +120,14 @@ function _M.ask(way, certificate, issuer, ttl)
         if token then
             return ask_for_all(question, token, way, to, certificate, issuer, ttl)
         end
-        ngx.sleep(GLANCE_SECONDS)
-        waited = waited + GLANCE_SECONDS
+        known = answers.recall_ended(question)
+        if known then
+            return known
+        end
+        glance = math.min(glance, way.timeout - waited)
+        ngx.sleep(glance)
+        waited = waited + glance
+        glance = math.min(2 * glance, LONGEST_GLANCE)
     end
 end
 

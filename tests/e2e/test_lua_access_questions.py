@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -201,6 +202,75 @@ def test_without_a_ttl_each_request_asks(workdir: Path) -> None:
         it.says(cert, "revoked")
         assert not lets_in(gateway, cert, "strict")
         assert it.count(cert) == 3
+
+
+def times(gateway: Gateway, cert: Cert, rule: str, count: int = 6) -> list[float]:
+    """Tell how long requests take that come together and are refused or let in alike."""
+
+    def take(_: int) -> float:
+        start = time.monotonic()
+        found.add(bool(lets_in(gateway, cert, rule)))
+        return time.monotonic() - start
+
+    found: set[bool] = set()
+    with ThreadPoolExecutor(count) as pool:
+        taken = sorted(pool.map(take, range(count)))
+    assert len(found) == 1
+    return taken
+
+
+@pytest.mark.parametrize("before", ["trouble", "revoked"])
+def test_while_one_asks_again_others_do_not_wait(workdir: Path, before: str) -> None:
+    options: dict[str, Any] = {"ttl": 0, "timeout": 1500, **TOLERANT}
+    with responder() as it, running(workdir, tolerant=options) as gateway:
+        cert = it.certify(ROOT)
+        it.says(cert, "revoked")
+        if before == "revoked":
+            assert not lets_in(gateway, cert, "tolerant")
+        it.delay = 3
+        if before == "trouble":
+            assert all(each > 1 for each in times(gateway, cert, "tolerant"))
+            time.sleep(5.2)
+        *others, slowest = times(gateway, cert, "tolerant")
+        assert max(others) < 1 < slowest
+        assert it.count(cert) == 2
+
+
+def test_what_failed_before_an_answer_is_forgotten(workdir: Path) -> None:
+    with (
+        responder() as it,
+        running(workdir, strict={"ttl": 0, "timeout": 5000}) as gateway,
+    ):
+        cert = it.certify(ROOT)
+        it.says(cert, "unknown")
+        assert not lets_in(gateway, cert, "strict")
+        time.sleep(5.2)
+        it.says(cert, "good")
+        assert lets_in(gateway, cert, "strict")
+        it.delay = 0.2
+        assert at_once(gateway, cert, "strict", 3) == [True] * 3
+
+
+WATCH = """
+location = /watch { content_by_lua_block {
+    local sleep = ngx.sleep
+    ngx.sleep = function(seconds)
+        ngx.log(ngx.NOTICE, "waits for ", seconds, " s")
+        return sleep(seconds)
+    end
+} }
+"""
+
+
+def test_who_waits_looks_less_and_less_often(workdir: Path) -> None:
+    with responder() as it, running(workdir, more=WATCH, strict={"timeout": 5000}) as gateway:
+        gateway.get("/watch")
+        cert = it.certify(ROOT)
+        it.says(cert, "good")
+        it.delay = 2
+        assert at_once(gateway, cert, "strict", 2) == [True] * 2
+        waits = [float(found) for found in re.findall(r"waits for (\S+) s", gateway.log())]
+        assert waits == [0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5, 0.5]
 
 
 def leave(gateway: Gateway, cert: Cert, path: str) -> None:
