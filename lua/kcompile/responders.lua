@@ -14,6 +14,9 @@ local TROUBLE_SECONDS = 5
 -- How long requests wait for the answer to the same question before they look again: at first, and at
 -- most.
 local SHORTEST_GLANCE, LONGEST_GLANCE = 0.02, 0.5
+-- A responder's name is looked up first, for as long as nginx.conf says (`resolver_timeout`): no socket
+-- bounds that.
+local LOOKUP_SECONDS = 10
 local MILLISECONDS = 1000
 
 local _M = {}
@@ -34,6 +37,8 @@ function _M.load(id, said)
     answers.check_memory()
     return {
         timeout = ways.timeout / MILLISECONDS,
+        -- For how long at most whoever asks is at it.
+        longest = ways.timeout / MILLISECONDS + LOOKUP_SECONDS + 1,
         proxy = { host = host, port = port },
         -- One way may lead to a responder where another fails.
         name = table.concat({ "", ways.timeout, host or "", port or "" }, " "),
@@ -81,7 +86,7 @@ end
 -- The same, but that the answer is remembered, and that others are not kept waiting by an error.
 local function ask_for_all(question, token, way, to, certificate, ...)
     local done, answer = pcall(ask, way, to, certificate, ...)
-    local known = done and answers.remember(question, answer, way.timeout)
+    local known = done and answers.remember(question, answer, way.longest)
     answers.end_turn(question, token)
     if not done then
         error(answer, 0)
@@ -116,7 +121,7 @@ function _M.ask(way, certificate, issuer, ttl)
         if known then
             return known
         end
-        local token = answers.take_turn(question, way.timeout + 1, waited >= way.timeout)
+        local token = answers.take_turn(question, way.longest, waited >= way.timeout)
         if token then
             return ask_for_all(question, token, way, to, certificate, issuer, ttl)
         end

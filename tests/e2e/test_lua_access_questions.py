@@ -236,6 +236,22 @@ def test_while_one_asks_again_others_do_not_wait(workdir: Path, before: str) -> 
         assert it.count(cert) == 2
 
 
+def test_one_asks_for_as_long_as_a_name_is_looked_up(workdir: Path) -> None:
+    """That takes what it takes, whatever http_timeout is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, responder() as it:
+        silent.bind(("127.0.0.1", 0))
+        lookup = f"resolver 127.0.0.1:{silent.getsockname()[1]}; resolver_timeout 2s;"
+        with running(workdir, more=lookup, tolerant={"timeout": 200, **TOLERANT}) as gateway:
+            cert = it.certify(ROOT, url="http://ocsp.test/")
+            assert times(gateway, cert, "tolerant", 1)[0] > 1.8
+            time.sleep(5.2)
+            with ThreadPoolExecutor(1) as pool:
+                first = pool.submit(times, gateway, cert, "tolerant", 1)
+                time.sleep(1.6)
+                assert times(gateway, cert, "tolerant", 1)[0] < 0.2
+                assert first.result()[0] > 1.8
+
+
 def test_what_failed_before_an_answer_is_forgotten(workdir: Path) -> None:
     with (
         responder() as it,
