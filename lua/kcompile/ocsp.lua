@@ -35,6 +35,8 @@ local C = ffi.C
 local REQUEST_BYTES, URL_BYTES = 1024, 1024
 local SUCCESSFUL = 0
 local GOOD, REVOKED = 0, 1
+-- certificateHold (RFC 5280, 5.3.1), which may be taken back
+local ON_HOLD = 6
 -- How far clocks may be apart. An answer that does not say when the next one comes must not be older.
 local SKEW = 300
 local ANY_AGE = -1
@@ -87,31 +89,37 @@ local function signed_for(issuer, basic)
     return C.kcompile_verify_answer(basic, x509.stack({ issuer }), store, 0) == 1
 end
 
+local function holds_now(since, next_one, remaining)
+    if next_one ~= nil and (remaining or 0) <= 0 then
+        return false
+    end
+    local oldest = next_one ~= nil and ANY_AGE or SKEW
+    return C.kcompile_check_validity(since, next_one, SKEW, oldest) == 1
+end
+
 local function status_of(certificate, issuer, basic)
     local id = C.kcompile_certificate_id(nil, certificate, issuer)
     if id == nil then
         return nil, "out of memory"
     end
     id = ffi.gc(id, C.kcompile_free_certificate_id)
-    local status, times = ffi.new("int[1]"), ffi.new("void *[2]")
-    if C.kcompile_find_status(basic, id, status, nil, nil, times, times + 1) ~= 1 then
+    local status, why, times = ffi.new("int[1]"), ffi.new("int[1]"), ffi.new("void *[2]")
+    if C.kcompile_find_status(basic, id, status, why, nil, times, times + 1) ~= 1 then
         return nil, "the answer is about other certificates"
     end
     local since, next_one = times[0], times[1]
     local remaining = next_one ~= nil and x509.seconds_until(next_one) or nil
-    if status[0] == REVOKED then
+    if status[0] == REVOKED and why[0] ~= ON_HOLD then
         -- Whatever its age: who was revoked stays so.
         return "revoked", nil, remaining
     end
-    if status[0] ~= GOOD then
+    if status[0] ~= GOOD and status[0] ~= REVOKED then
         return nil, "the responder does not know the certificate"
     end
-    if next_one ~= nil and (remaining or 0) <= 0
-        or C.kcompile_check_validity(since, next_one, SKEW, next_one ~= nil and ANY_AGE or SKEW) ~= 1
-    then
+    if not holds_now(since, next_one, remaining) then
         return nil, "the answer does not hold now"
     end
-    return "good", nil, remaining
+    return status[0] == GOOD and "good" or "held", nil, remaining
 end
 
 local function read(text, certificate, issuer)
@@ -125,8 +133,8 @@ local function read(text, certificate, issuer)
     return status_of(certificate, issuer, basic)
 end
 
--- Returns what an answer says of a certificate, "good" or "revoked"; nothing; and for how many seconds
--- more, nil if it does not say. Or nil and why it says neither.
+-- Returns what an answer says of a certificate, "good", "revoked" or "held" (revoked for the time being);
+-- nothing; and for how many seconds more, nil if it does not say. Or nil and why it says none of these.
 function _M.read(text, certificate, issuer)
     local status, reason, remaining = read(text, certificate, issuer)
     x509.clear_errors()

@@ -70,11 +70,12 @@ local function ask(way, to, certificate, issuer, ttl)
     if not status then
         return failure("unproven", reason, since)
     end
-    local ends = since + math.min(ttl, math.max(remaining or ttl, TROUBLE_SECONDS))
-    if status == "good" then
-        ends = since + math.min(ttl, remaining or ttl)
+    remaining = remaining or ttl
+    if status == "revoked" then
+        -- It counts even if it has ended.
+        remaining = math.max(remaining, TROUBLE_SECONDS)
     end
-    return { status = status, since = since, holds_until = ends }
+    return { status = status, since = since, holds_until = since + math.min(ttl, remaining) }
 end
 
 -- Who is let in although nobody could be asked is let in silently: this is said once for all who are.
@@ -98,8 +99,9 @@ local function ask_for_all(question, token, way, to, certificate, ...)
 end
 
 -- Returns what is known of a certificate, of which `ttl` seconds may have passed: `status`, when it was
--- asked for (`since`), and `holds_until`. The status is "good" or "revoked"; or, with a `reason`,
--- "unproven" if an answer came that proves neither, and "trouble" if none did.
+-- asked for (`since`), and `holds_until`. The status is "good", "revoked" or "held" (for the time
+-- being); or, with a `reason`, "unproven" if an answer came that proves none of these, and "trouble" if
+-- none came.
 --
 -- Of several requests with one question one asks. The others take what failed before, or who was
 -- revoked, at once: whoever does not answer would keep them all waiting. Else they wait, and take its

@@ -12,6 +12,7 @@ local x509 = require("kcompile.x509")
 local REMEMBERED = 4096
 local CERTIFICATES_IN_FILE, CRLS_IN_FILE = 100000, 1000
 local CHECKS_REVOCATION = { SKIP = false, IGNORE_CA_ERROR = true, STRICT = true }
+local REVOKED = { revoked = "certificate revoked", held = "certificate revoked for the time being" }
 
 local _M = {}
 
@@ -119,8 +120,8 @@ local function judge(trust, chain, ttl)
     local answers = {}
     for place, index in ipairs(unknown) do
         local answer = responders.ask(trust.responders, chain[index], chain[index + 1], ttl)
-        if answer.status == "revoked" then
-            return "certificate revoked"
+        if REVOKED[answer.status] then
+            return REVOKED[answer.status]
         end
         -- As with Kong, who is asked and answers has to prove it, whatever the mode.
         if answer.status ~= "good" and (trust.strict or answer.status ~= "trouble") then

@@ -155,6 +155,26 @@ def test_who_was_revoked_stays_so_when_nobody_answers(workdir: Path) -> None:
         assert it.count(cert) == 3
 
 
+def test_a_hold_is_not_remembered_when_nobody_answers(workdir: Path) -> None:
+    with responder() as it, running(workdir, tolerant={"ttl": 0, **TOLERANT}) as gateway:
+        cert = it.certify(ROOT)
+        it.says(cert, "held")
+        assert not lets_in(gateway, cert, "tolerant")
+        assert "[mtls-auth] certificate revoked for the time being: CN=alice" in gateway.log()
+        with it.sending(status=500):
+            assert lets_in(gateway, cert, "tolerant")
+
+
+def test_a_hold_is_not_remembered_for_longer_than_the_answer_holds(workdir: Path) -> None:
+    with responder() as it, running(workdir, strict={}) as gateway:
+        cert = it.certify(ROOT)
+        it.says(cert, signed(cert, "held", ends=timedelta(seconds=2)))
+        assert not lets_in(gateway, cert, "strict")
+        it.says(cert, "good")
+        time.sleep(2.2)
+        assert lets_in(gateway, cert, "strict")
+
+
 def test_who_is_good_again_was_never_revoked(workdir: Path) -> None:
     with responder() as it, running(workdir, tolerant={"ttl": 0, **TOLERANT}) as gateway:
         cert = it.certify(ROOT)

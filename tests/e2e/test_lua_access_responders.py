@@ -51,11 +51,16 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield found
 
 
+def warnings_of(gateway: Gateway, name: str) -> list[str]:
+    return [line for line in gateway.log().splitlines() if "[warn]" in line and name in line]
+
+
 ALL, TROUBLED, UNCHECKED = {"strict", "tolerant", "skip"}, {"tolerant", "skip"}, {"skip"}
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"), [("good", ALL), ("revoked", UNCHECKED), ("unknown", UNCHECKED)]
+    ("said", "expected"),
+    [("good", ALL), ("revoked", UNCHECKED), ("held", UNCHECKED), ("unknown", UNCHECKED)],
 )
 def test_what_the_responder_says_counts(
     gateway: Gateway, asked: Responder, said: Any, expected: set[str]
@@ -96,6 +101,7 @@ def answers() -> dict[str, Any]:
         "about another certificate": lambda _: signed(client_certs.client(ROOT, "bob"), "good"),
         "about another issuer": lambda c: signed(c, "good", ROOT, issuer=OTHER),
         "revoked, by another authority": lambda c: signed(c, "revoked", OTHER),
+        "held, but stale": lambda c: signed(c, "held", since=-2 * HOUR, ends=-HOUR / 60),
         "stale": lambda c: signed(c, "good", since=-2 * HOUR, ends=-HOUR / 60),
         "of the future": lambda c: signed(c, "good", since=HOUR, ends=2 * HOUR),
         "old, without an end": lambda c: signed(c, "good", since=-HOUR, ends=None),
@@ -117,6 +123,18 @@ def test_revoked_is_revoked(gateway: Gateway, asked: Responder, options: Any) ->
     cert = asked.certify(ROOT)
     asked.says(cert, signed(cert, "revoked", **options))
     assert lets_in(gateway, cert) == UNCHECKED
+
+
+@pytest.mark.parametrize("said", ["good", "held", "revoked"])
+def test_a_hold_counts_while_the_answer_holds(
+    gateway: Gateway, asked: Responder, said: Any
+) -> None:
+    """Later nobody knows, as of who was good; who was revoked for good stays so."""
+    cert = asked.certify(ROOT, f"Once {said}")
+    asked.says(cert, signed(cert, said, since=-2 * HOUR, ends=-HOUR / 2))
+    assert not lets_in(gateway, cert, "tolerant", "strict")
+    warned = [line for line in warnings_of(gateway, f"Once {said}") if "hold now" in line]
+    assert len(warned) == (0 if said == "revoked" else 1)
 
 
 def test_the_issuer_may_let_others_answer(gateway: Gateway, asked: Responder) -> None:
@@ -256,10 +274,6 @@ def test_no_answer_keeps_a_worker_busy(gateway: Gateway, asked: Responder, text:
             slowest = max(slowest, time.monotonic() - start)
         assert not found.result()
     assert slowest < 1
-
-
-def warnings_of(gateway: Gateway, name: str) -> list[str]:
-    return [line for line in gateway.log().splitlines() if "[warn]" in line and name in line]
 
 
 @pytest.mark.parametrize(

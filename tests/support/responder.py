@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
     from support.pki import Cert
 
-Said = Literal["good", "revoked", "unknown"]
+Said = Literal["good", "revoked", "held", "unknown"]
 
 _STATUSES = {
     "good": ocsp.OCSPCertStatus.GOOD,
     "revoked": ocsp.OCSPCertStatus.REVOKED,
+    "held": ocsp.OCSPCertStatus.REVOKED,
     "unknown": ocsp.OCSPCertStatus.UNKNOWN,
+}
+_REASONS = {
+    "revoked": x509.ReasonFlags.unspecified,
+    "held": x509.ReasonFlags.certificate_hold,
 }
 _HOUR = timedelta(hours=1)
 
@@ -46,7 +51,6 @@ def signed(
     assert issuer is not None
     signer = signer or issuer
     now = datetime.now(UTC).replace(microsecond=0)
-    revoked = status == "revoked"
     builder = ocsp.OCSPResponseBuilder().add_response(
         cert=cert.certificate,
         issuer=issuer.certificate,
@@ -54,8 +58,8 @@ def signed(
         cert_status=_STATUSES[status],
         this_update=now + since,
         next_update=None if ends is None else now + ends,
-        revocation_time=now - _HOUR if revoked else None,
-        revocation_reason=x509.ReasonFlags.unspecified if revoked else None,
+        revocation_time=now - _HOUR if status in _REASONS else None,
+        revocation_reason=_REASONS.get(status),
     )
     builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer.certificate)
     if signer is not issuer:
