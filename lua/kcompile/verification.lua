@@ -39,14 +39,25 @@ local function read_all(digests, ...)
     return all
 end
 
--- Until when what was verified with revocation lists holds: they say when the next ones come. Lists
--- that have ended say nothing any more.
-local function lists_end(crls)
-    local first = math.huge
+-- Returns when revocation lists end: they say when the next ones come.
+local function ends_of(crls)
+    local ends = {}
     for _, crl in ipairs(crls) do
         local remaining = x509.remaining_crl(crl)
-        if remaining and remaining > 0 then
-            first = math.min(first, ngx.time() + remaining)
+        if remaining then
+            ends[#ends + 1] = ngx.time() + remaining
+        end
+    end
+    return ends
+end
+
+-- Until when what is verified now holds, as far as lists tell. Those that have ended say nothing any
+-- more.
+local function first_end(ends)
+    local now, first = ngx.now(), math.huge
+    for _, time in ipairs(ends) do
+        if time > now then
+            first = math.min(first, time)
         end
     end
     return first
@@ -70,7 +81,7 @@ function _M.load(id, trust)
         responders = checks and responders.load(id, trust.responders) or nil,
         strict = trust.revocation_check_mode == "STRICT",
         has_crls = #crls > 0,
-        lists_end = lists_end(crls),
+        list_ends = ends_of(crls),
     }
 end
 
@@ -184,7 +195,7 @@ function _M.verify(trust, client, step)
     end
     local found = describe(chain)
     found.since = ngx.now()
-    found.holds_until = math.min(found.since + found.remaining, trust.lists_end)
+    found.holds_until = math.min(found.since + found.remaining, first_end(trust.list_ends))
     for _, answer in ipairs(answers) do
         found.since = math.min(found.since, answer.since)
         found.holds_until = math.min(found.holds_until, answer.holds_until)

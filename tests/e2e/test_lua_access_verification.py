@@ -200,15 +200,17 @@ def test_resumed_sessions_of_which_nothing_is_remembered(gateway: Gateway, versi
         assert after.answers[0].status == status
 
 
+LARGE = client(
+    ROOT,
+    "Large",
+    authority=True,
+    extensions=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(50_000))],
+)
+
+
 def test_what_is_remembered_ends_with_its_time(gateway: Gateway) -> None:
     """Intermediates that are too large to be kept show whether a certificate is verified again."""
-    large = client(
-        ROOT,
-        "Large",
-        authority=True,
-        extensions=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(50_000))],
-    )
-    cert = client(large, "alice")
+    cert = client(LARGE, "alice")
     assert told(gateway.get("/mtls", cert))
     assert told(gateway.get("/mtls", bare(cert)))
     assert refusal(gateway.get("/uncached", bare(cert))) == FAILED
@@ -302,6 +304,20 @@ def test_what_is_remembered_ends_with_the_lists(tmp_path: Path) -> None:
         assert told(gateway.get("/strict", LEAF))
         time.sleep(until - time.time() + 1)
         assert refusal(gateway.get("/strict", LEAF)) == FAILED
+
+
+def test_what_is_remembered_does_not_end_with_lists_that_have_ended(tmp_path: Path) -> None:
+    until = time.time() + 2
+    data = Data()
+    data.consumer("alice")
+    lists = [revocations(ROOT), revocations(OTHER, days=(-1, 2 / 86400))]
+    trust = data.trust(ROOT, OTHER, mode="IGNORE_CA_ERROR", crls=lists)
+    data.rules["tolerant"] = [data.step(trust)]
+    with upstreams.upstream() as upstream, access.serve(tmp_path, data, upstream) as gateway:
+        time.sleep(until - time.time() + 1)
+        cert = client(LARGE, "alice")
+        assert told(gateway.get("/tolerant", cert))
+        assert told(gateway.get("/tolerant", bare(cert)))
 
 
 def test_certificates_asked_for_by_nginx(tmp_path: Path, data: Data) -> None:
