@@ -134,6 +134,7 @@ def _responders(said: Any) -> Responders | None:
         return None
     host, port = said["http_proxy_host"], said["http_proxy_port"]
     return Responders(
-        timeout=int(said["http_timeout"] or _TIMEOUT),
+        # Of no time at all nothing would be asked, which lets in who is revoked.
+        timeout=max(1, int(said["http_timeout"] or _TIMEOUT)),
         proxy=(host, port) if host and port else None,
     )

@@ -365,3 +365,14 @@ def test_times_are_told_in_seconds_and_their_fractions(engine: Engine, workdir: 
     rules = json.loads((done.tree / "lua/data/access.json").read_text())["rules"]
     found = sorted(step["cert_cache_ttl"] for steps in rules.values() for step in steps)
     assert found == sorted(told.values())
+
+
+def test_responders_are_always_given_some_time(engine: Engine, workdir: Path) -> None:
+    if engine.name != "openresty":
+        pytest.skip("lists alone")
+    expected = {-5: 1, 0: 30000, 0.5: 1, 1.5: 1, 2000: 2000, None: 30000}
+    routes = [route(f"a{n}.test", plugin("STRICT", ONE, http_timeout=given))
+              for n, given in enumerate(expected)]  # fmt: skip
+    done = compile_tree(engine, workdir, files(9, routes), args=crls("one.crl"))
+    trusts = json.loads((done.tree / "lua/data/access.json").read_text())["trusts"].values()
+    assert {trust["responders"]["timeout"] for trust in trusts} == set(expected.values())
