@@ -47,7 +47,10 @@ RESPONDERS_ASKED = Rule(
         "plugin {plugin} ({scope}): there is no revocation list of {missing}: responders (OCSP) "
         "that certificates name are asked while requests come; {effect}"
     ),
-    hint="give the list with --crl, and nobody is asked",
+    hint=(
+        "give the list with --crl, and nobody is asked about the certificates that it speaks for; "
+        "those of intermediates that clients send need lists of their own"
+    ),
 )
 LIST_INVALID = Rule(
     code="K532",
