@@ -50,7 +50,7 @@ local function write(key, answer, seconds)
 end
 
 -- Returns what is known: an answer that holds now, and was asked for within `ttl` seconds, or at any
--- time after somebody `came` who waits for it. Failures hold for whatever they were told to.
+-- time after somebody `came` who waits for it. Failures hold for their own time.
 function _M.recall(question, ttl, came)
     local now = ngx.now()
     local said = read(question.key)

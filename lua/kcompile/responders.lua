@@ -84,7 +84,8 @@ local function warn(answer, to, certificate)
         answer.reason, ": ", x509.subject(certificate))
 end
 
--- The same, but that the answer is remembered, and that others are not kept waiting by an error.
+-- Asks when it is one's turn, so that the answer is remembered, and that others are not kept waiting by an
+-- error.
 local function ask_for_all(question, token, way, to, certificate, ...)
     local done, answer = pcall(ask, way, to, certificate, ...)
     local known = done and answers.remember(question, answer, way.longest)

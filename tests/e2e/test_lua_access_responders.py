@@ -273,7 +273,7 @@ def test_no_answer_keeps_a_worker_busy(gateway: Gateway, asked: Responder, text:
             assert gateway.get("/open").status == 200
             slowest = max(slowest, time.monotonic() - start)
         assert not found.result()
-    assert slowest < 1
+    assert slowest < 3
 
 
 @pytest.mark.parametrize(
