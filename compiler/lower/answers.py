@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.lower.balancing import COOKIE, uses_cookie
+from compiler.lower.injected import injected_into, raw
 from compiler.lower.maps import expression_map as _map
 from compiler.lower.origins import cross_origin_headers, cross_origin_maps, replaced_headers
 from compiler.model.nginx import Map, Section, Simple
@@ -15,7 +16,7 @@ from compiler.model.routing import NoService, Proxied
 from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from compiler.model.plan import Plan
 
@@ -27,8 +28,6 @@ _SECONDS = (
 )
 """How nginx writes seconds, and the same as milliseconds."""
 
-_VIA, _HOP = "$via_to_client", "$via_hop"
-
 GRPC_UPSTREAM = "$grpc_upstream"
 """The variable that locations with an upstream of gRPC set to 1."""
 
@@ -37,32 +36,57 @@ GRPC_STATUS, GRPC_MESSAGE = "$grpc_status", "$grpc_message"
 
 
 def answer_section(plan: Plan) -> Section:
-    """Return the headers of every answer."""
-    always = Literal("always")
+    """Return the headers of upstreams' answers."""
     return Section(
-        comment="headers of answers; those without a value are not sent",
-        directives=tuple(
-            Simple("add_header", (Literal(name), Expression(value), always))
-            for name, value in _headers(plan)
-        ),
+        comment="headers of upstreams' answers; those without a value are not sent",
+        directives=_added(_of_upstreams(plan)),
     )
 
 
-def _headers(plan: Plan) -> Iterator[tuple[str, str]]:
+def own_answer_headers(plan: Plan) -> tuple[Simple, ...]:
+    """Return the headers of an answer of the gateway itself, for the block that gives it.
+
+    A block that says any inherits none: what is injected further out stands beside them.
+    """
+    injected = injected_into(plan, ("proxy", "location", "http"), {"add_header"})
+    return (*_added(_own(plan)), *map(raw, injected))
+
+
+def _added(headers: Iterable[tuple[str, str]]) -> tuple[Simple, ...]:
+    always = Literal("always")
+    return tuple(
+        Simple("add_header", (Literal(name), Expression(value), always)) for name, value in headers
+    )
+
+
+def _of_upstreams(plan: Plan) -> Iterator[tuple[str, str]]:
     headers = plan.headers
-    yield "Connection", "$connection_to_client"
     yield "Upgrade", "$upgrade_to"
     yield "Trailer", "$trailer_to_client"
+    if headers.via:
+        yield "Via", "$via_to_client" if headers.via_lists_hops else headers.product
+    yield from _of_all(plan)
+
+
+def _own(plan: Plan) -> Iterator[tuple[str, str]]:
+    headers = plan.headers
+    yield "Connection", "$connection_to_client"
+    yield "Upgrade", "$wanted_upgrade"
     yield "grpc-status", GRPC_STATUS
     yield "grpc-message", GRPC_MESSAGE
+    if headers.via:
+        yield "Via", "$via_failed"
+    if headers.response_latency:
+        yield "X-Kong-Response-Latency", "$response_latency"
+    yield from _of_all(plan)
+
+
+def _of_all(plan: Plan) -> Iterator[tuple[str, str]]:
+    headers = plan.headers
     if headers.upstream_status:
         yield "X-Kong-Upstream-Status", "$last_upstream_status"
     if headers.upstream_latency:
         yield "X-Kong-Upstream-Latency", "$upstream_latency"
-    if headers.via:
-        yield "Via", _VIA if headers.via_lists_hops else _HOP
-    if headers.response_latency:
-        yield "X-Kong-Response-Latency", "$response_latency"
     if headers.request_id_to_client:
         yield "X-Kong-Request-Id", "$request_id"
     if uses_cookie(plan):
@@ -136,23 +160,17 @@ def _upgrades() -> tuple[Map, ...]:
             },
         ),
         _map(
-            "as far as the gateway itself answers",
-            "$upstream_status",
-            "$own_upgrade",
-            {"": "$wanted_upgrade"},
-        ),
-        _map(
             "an upgrade that is wanted is one of the connection",
-            "$own_upgrade",
+            "$wanted_upgrade",
             "$connection_to_client",
             {"": ""},
             default="Upgrade",
         ),
         _map(
-            "what is upgraded to: that, or what an upstream consents to",
+            "what an upstream upgrades to",
             "$upstream_http_upgrade",
             "$upgrade_to",
-            {"": "$own_upgrade", "websocket": "$consented_upgrade"},
+            {"websocket": "$consented_upgrade"},
         ),
         _map(
             "an upstream's consent to websockets, where the client asked for them",
@@ -177,21 +195,20 @@ def _via(plan: Plan) -> Iterator[Map]:
                 default="1.1",
             )
             hop = f"$via_protocol {headers.product}"
+        yield _map(
+            "by whom an answer was passed on, and by whom before",
+            "$upstream_http_via",
+            "$via_to_client",
+            {"": hop},
+            default=f"$upstream_http_via, {hop}",
+        )
     yield _map(
-        "whether an upstream answered, and by whom that was passed on",
+        "who asked an upstream, as far as one was asked that failed",
         "$upstream_status",
-        _HOP,
+        "$via_failed",
         {"": ""},
         default=hop,
     )
-    if headers.via_lists_hops:
-        yield _map(
-            "and by whom before",
-            "$upstream_http_via",
-            _VIA,
-            {"": _HOP},
-            default=f"$upstream_http_via, {_HOP}",
-        )
 
 
 def _upstream_status() -> Iterator[Map]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from compiler.lower.answers import GRPC_MESSAGE, GRPC_STATUS
+from compiler.lower.answers import GRPC_MESSAGE, GRPC_STATUS, own_answer_headers
 from compiler.lower.clients import MISSING, UNVERIFIED
 from compiler.lower.error_texts import CONTENT_TYPES, error_text
 from compiler.lower.formats import format_maps
@@ -124,23 +124,28 @@ def _preflight_page(plan: Plan) -> tuple[Simple, ...]:
     return (Simple("error_page", (PREFLIGHT, Literal("=200"), Literal(f"{ERRORS}none"))),)
 
 
-def error_locations(plan: Plan) -> tuple[Location, ...]:
-    """Return a location for each format; the status stays that of the error."""
+def error_location(plan: Plan) -> Location:
+    """Return the location with one for each format; the status stays that of the error."""
     texts = _texts(plan)
     bodies = {name: (CONTENT_TYPES[name], text.body) for name, text in texts.items()}
     # A client of gRPC reads headers alone.
     bodies |= {"grpc": ("application/grpc", Expression("")), "none": ("", Expression(""))}
-    return tuple(
-        Location(
-            comment=f"an answer of the gateway itself: {name}",
-            path=Literal(f"{ERRORS}{name}"),
-            remembered=_GRPC_HEADERS if name == "grpc" else (),
-            directives=(
-                Simple("default_type", (Literal(content_type),)),
-                Simple("return", (200, body)),
-            ),
-        )
-        for name, (content_type, body) in bodies.items()
+    return Location(
+        comment="answers of the gateway itself, and their headers",
+        path=Literal(ERRORS),
+        directives=own_answer_headers(plan),
+        locations=tuple(
+            Location(
+                comment="without a body" if name == "none" else f"as {name}",
+                path=Literal(f"{ERRORS}{name}"),
+                remembered=_GRPC_HEADERS if name == "grpc" else (),
+                directives=(
+                    Simple("default_type", (Literal(content_type),)),
+                    Simple("return", (200, body)),
+                ),
+            )
+            for name, (content_type, body) in bodies.items()
+        ),
     )
 
 

@@ -213,7 +213,7 @@ def _refusals(answer: Answer, plan: Plan, *, plain: bool) -> tuple[If, ...]:
         away = send_away(answer.route.https_redirect_status_code, plan)
         found = (If(variable="$needs_https", directives=away),)
     if isinstance(answer, Proxied) and _is_websocket(answer):
-        found += websockets.refusals()
+        found += websockets.refusals(plan)
     return found
 
 

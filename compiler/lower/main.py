@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.lower.certificates import lower_sni
 from compiler.lower.clients import client_maps
 from compiler.lower.control import lower_control_servers
+from compiler.lower.injected import injected_into, raw
 from compiler.lower.keys import lower_key_maps
 from compiler.lower.lua import lower_data, lower_lua
 from compiler.lower.paths import lower_path_maps
@@ -24,7 +25,7 @@ from compiler.lower.upstreams import lower_upstreams
 from compiler.lower.urls import lower_left_maps
 from compiler.model.layout import dhparam_file
 from compiler.model.nginx import TEMP_PATHS, Main, Section, Simple
-from compiler.model.words import Literal, Raw
+from compiler.model.words import Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,7 +67,7 @@ def lower(plan: Plan) -> Main:
     path_maps = (*lower_path_maps(plan), *lower_left_maps(plan)) if proxy.servers else ()
     access_maps = (*client_maps(plan), *policy_maps(plan))
     servers = (*proxy.servers, *lower_control_servers(plan))
-    raw = plan.directives
+    blocks = plan.directives
     includes = []
     if proxy.servers:
         includes += [
@@ -78,11 +79,11 @@ def lower(plan: Plan) -> Main:
         group.name == "proxy" and group.pairs for group in plan.listen.values()
     ):
         includes.append(Literal("conf/certificates.conf"))
-    injected = {d.name for d in raw.get("http", ())}
+    injected = {d.name for d in blocks.get("http", ())}
     names = [name for server in servers for name in server.names]
     return Main(
         main=_main(plan),
-        events=_events(raw.get("events", ())),
+        events=_events(blocks.get("events", ())),
         http=(
             _general(plan, injected),
             _tls(plan, injected),
@@ -99,8 +100,8 @@ def lower(plan: Plan) -> Main:
                 injected,
             ),
             *lower_lua(plan),
-            *_injected(raw.get("http", ()), "nginx_http_* settings"),
-            *_injected(_upstream_tls(raw), "nginx_proxy_*_ssl_* settings"),
+            *_injected(blocks.get("http", ()), "nginx_http_* settings"),
+            *_injected(_upstream_tls(blocks), "nginx_proxy_*_ssl_* settings"),
         ),
         includes=tuple(includes),
         upstream_servers=lower_upstreams(plan),
@@ -121,17 +122,13 @@ def lower(plan: Plan) -> Main:
     )
 
 
-def _raw(directive: Directive) -> Simple:
-    return Simple(directive.name, (Raw(directive.value),))
-
-
 def _words(text: str) -> tuple[Literal, ...]:
     return tuple(Literal(word) for word in text.split())
 
 
 def _every_location(plan: Plan) -> tuple[Simple, ...]:
     return tuple(
-        _raw(d)
+        raw(d)
         for d in plan.directives.get("location", ())
         if not d.name.startswith(_UPSTREAM_TLS) and d.name not in _REPEATABLE
     )
@@ -139,12 +136,12 @@ def _every_location(plan: Plan) -> tuple[Simple, ...]:
 
 def _beside_ours(plan: Plan, blocks: tuple[str, ...], names: frozenset[str]) -> tuple[Section, ...]:
     """Return what is injected into *blocks* and would keep ours from being inherited there."""
-    found = [d for block in blocks for d in plan.directives.get(block, ()) if d.name in names]
+    found = injected_into(plan, blocks, names)
     return _injected(found, "injected elsewhere, and kept beside what is said here")
 
 
 def _injected(directives: Iterable[Directive], comment: str) -> tuple[Section, ...]:
-    found = tuple(_raw(d) for d in directives)
+    found = tuple(raw(d) for d in directives)
     return (Section(comment=comment, directives=found),) if found else ()
 
 
@@ -159,7 +156,7 @@ def _main(plan: Plan) -> tuple[Simple, ...]:
         Simple("pid", (Literal("logs/nginx.pid"),)),
         *_jit(injected),
         Simple("error_log", (*_words(log), Literal(plan.log_level))),
-        *map(_raw, injected),
+        *map(raw, injected),
     )
 
 
@@ -171,7 +168,7 @@ def _jit(injected: Iterable[Directive]) -> tuple[Simple, ...]:
 
 
 def _events(directives: Iterable[Directive]) -> tuple[Simple, ...]:
-    found = tuple(_raw(d) for d in directives)
+    found = tuple(raw(d) for d in directives)
     if any(d.name == "worker_connections" for d in found):
         return found
     # Kong takes the limit of open files of the machine it starts on, at most this.
@@ -232,14 +229,14 @@ def _sizes(maps: list[Map], names: list[Literal], injected: set[str]) -> tuple[S
     return (Section(comment="sizes of tables", directives=_without(own, injected)),)
 
 
-def _upstream_tls(raw: Mapping[str, tuple[Directive, ...]]) -> list[Directive]:
+def _upstream_tls(blocks: Mapping[str, tuple[Directive, ...]]) -> list[Directive]:
     """Return the injected proxy_ssl_* directives, the innermost block's where several have one.
 
     They stand in http, so that one TLS context serves all locations that share them.
     """
     found: dict[str, Directive] = {}
     for block, prefixes in (("proxy", _UPSTREAM_TLS), ("location", ("proxy_ssl_",))):
-        found |= {d.name: d for d in raw.get(block, ()) if d.name.startswith(prefixes)}
+        found |= {d.name: d for d in blocks.get(block, ()) if d.name.startswith(prefixes)}
     return list(found.values())
 
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.lower.dispatch import NO_ROUTE, go_on
-from compiler.lower.errors import error_locations, error_pages
+from compiler.lower.errors import error_location, error_pages
 from compiler.lower.keys import ERRORS, EVERY_HOST, HTTPS_ONLY, location_key
 from compiler.lower.locations import send_away
 from compiler.lower.paths import REFUSED, UNMATCHED
@@ -37,7 +37,7 @@ def common_part(plan: Plan, sections: tuple[Section, ...]) -> ServerPart:
                 directives=(Simple("rewrite", (_NO_ERROR, location_key(plan))),),
             ),
         ),
-        locations=(*_elsewhere(plan), *error_locations(plan)),
+        locations=(*_elsewhere(plan), error_location(plan)),
     )
 
 

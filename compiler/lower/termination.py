@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from compiler.lower.answers import own_answer_headers
 from compiler.lower.error_texts import text_words
 from compiler.lower.refusals import refuse, words_of
 from compiler.model.nginx import If, Map, Simple
@@ -58,16 +59,18 @@ def _answer(ends: Termination, answer: Answer, plan: Plan) -> tuple[Simple, ...]
     told = _words(ends, answer)
     if told is not None:
         return refuse(ends.status, words_of(told, answer), plan)
+    headers = own_answer_headers(plan)
     if ends.body is None and ends.status >= _FIRST_ERROR:
         # Without any text nginx would tell the error in its own words.
         nothing = Simple("set", (_NO_TEXT, Literal("")))
-        return (nothing, Simple("return", (ends.status, _NO_TEXT)))
+        return (nothing, *headers, Simple("return", (ends.status, _NO_TEXT)))
     words = text_words(ends.body or "")
     if len(words) == 1:
-        return (Simple("return", (ends.status, words[0])),)
+        return (*headers, Simple("return", (ends.status, words[0])))
     names = [f"$text_{index + 1}" for index in range(len(words))]
     return (
         *(Simple("set", (Expression(n), w)) for n, w in zip(names, words, strict=True)),
+        *headers,
         Simple("return", (ends.status, Expression("".join(names)))),
     )
 

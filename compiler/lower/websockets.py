@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.answers import own_answer_headers
 from compiler.lower.forwarding import WEBSOCKET_ROUTE
 from compiler.lower.maps import expression_map
 from compiler.model.nginx import If, Simple
@@ -56,7 +57,8 @@ def untyped() -> tuple[Simple, ...]:
     return (Simple("default_type", (Literal(""),)),)
 
 
-def refusals() -> tuple[If, ...]:
+def refusals(plan: Plan) -> tuple[If, ...]:
     """Return what requests are told that are no handshake."""
     text = Expression(f"Cannot complete WebSocket handshake: {_PROBLEM}")
-    return (If(variable=_PROBLEM, directives=(Simple("return", (400, text)),)),)
+    directives = (*own_answer_headers(plan), Simple("return", (400, text)))
+    return (If(variable=_PROBLEM, directives=directives),)

@@ -52,6 +52,11 @@ def answering(answer: bytes) -> Iterator[int]:
             thread.join()
 
 
+ACCEPT = {"Accept": "application/json"}
+_BODY = {"status_code": 418, "body": '{"message": "ended"}', "content_type": "application/json"}
+ENDED = {"name": "ended", "plugins": [{"name": "request-termination", "config": _BODY}]}
+
+
 def entities(port: int) -> dict[str, Any]:
     with ports.reserve() as (closed,):
         dead = {"name": "dead", "host": "127.0.0.1", "port": closed, "retries": 0}
@@ -66,7 +71,7 @@ def entities(port: int) -> dict[str, Any]:
             {"name": "s", "host": "127.0.0.1", "port": port, "routes": routes},
             {**dead, "routes": [{"name": "dead", "paths": ["/dead"]}]},
         ],
-        "routes": [{"name": "alone", "paths": ["/alone"]}],
+        "routes": [{"name": "alone", "paths": ["/alone"]}, {**ENDED, "paths": ["/ended"]}],
     }
 
 
@@ -305,9 +310,9 @@ def test_latencies_are_milliseconds(engine: Engine, workdir: Path) -> None:
     "injected",
     [
         "nginx_location_proxy_set_header = X-Injected yes",
-        "nginx_location_add_header = X-Injected yes",
-        "nginx_http_add_header = X-Injected yes",
-        "nginx_proxy_add_header = X-Injected yes",
+        "nginx_location_add_header = X-Injected yes always",
+        "nginx_http_add_header = X-Injected yes always",
+        "nginx_proxy_add_header = X-Injected yes always",
         "nginx_location_proxy_hide_header = X-Own",
         "nginx_proxy_proxy_hide_header = X-Own",
         "nginx_location_proxy_pass_header = X-Accel-Expires",
@@ -322,4 +327,9 @@ def test_what_is_injected_takes_nothing_away(engine: Engine, workdir: Path, inje
         assert len(answer.values("x-kong-request-id")) == 1
         assert ("X-Injected" in got) == ("set_header" in injected)
         assert bool(answer.values("x-injected")) == ("add_header" in injected)
-        assert other.get("a.test", "/alone", tls=False).json()["message"]
+        for path in ("/alone", "/ended", "/dead"):
+            own = other.get("a.test", path, tls=False, headers=ACCEPT)
+            assert own.json()["message"]
+            assert len(own.values("x-kong-request-id")) == 1
+            assert bool(own.values("x-injected")) == ("add_header" in injected)
+            assert bool(own.values("x-kong-response-latency")) == (path != "/dead")

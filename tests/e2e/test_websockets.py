@@ -140,7 +140,9 @@ def test_nothing_but_handshakes_is_taken(
         answer = served.talk(path, **options)
         assert answer.status == 400
         assert answer.body.decode() == f"Cannot complete WebSocket handshake: {problem}"
-        assert "content-type" not in {name.lower() for name, _ in answer.headers}
+        names = {name.lower() for name, _ in answer.headers}
+        assert "x-kong-response-latency" in names
+        assert names.isdisjoint({"content-type", "via"})
 
 
 def test_plain_text_for_routes_that_want_tls(served: Served) -> None:
