@@ -190,6 +190,17 @@ CERTIFICATE_NOT_ASKED = Rule(
     hint="add tls-handshake-modifier or mtls-auth to the route or its service",
 )
 
+INTERMEDIATES_NOT_TOLD = Rule(
+    code="K537",
+    name="client-intermediates-not-compiled",
+    severity=Severity.INFO,
+    message=(
+        "plugin tls-metadata-headers ({scope}): upstreams are told of a client's own certificate "
+        "alone, where Kong adds the intermediates that came with it"
+    ),
+    hint="let upstreams verify by intermediates that they know",
+)
+
 CONSUMER_NAME = Rule(
     code="K519",
     name="consumer-name-not-compiled",
@@ -216,5 +227,6 @@ RULES = (
     HEADER_BUFFERS,
     CERTIFICATE_HEADER_TAKEN,
     CERTIFICATE_NOT_ASKED,
+    INTERMEDIATES_NOT_TOLD,
     CONSUMER_NAME,
 )

@@ -24,6 +24,8 @@ NAMES = (
 )
 """The fields that hold the names."""
 
+_TELLS_INTERMEDIATES = (3, 8)
+
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TAKEN = re.compile(
     r"host|connection|upgrade|te|trailer|via|cookie|authorization|content-.*|transfer-encoding"
@@ -36,8 +38,9 @@ _TAKEN = re.compile(
 
 
 def check_certificate_headers(config: Config, target: str, report: Report) -> None:
-    """Report names that cannot be, or already mean something else."""
+    """Report names that cannot be, or already mean something else, and what is not told."""
     for plugin in compiled_plugins(config, target, "tls-metadata-headers"):
+        _report_intermediates(plugin, config, report)
         for field, reason in _problems(plugin):
             report.add(
                 rules.CERTIFICATE_HEADER_TAKEN,
@@ -47,6 +50,19 @@ def check_certificate_headers(config: Config, target: str, report: Report) -> No
                 field=field,
                 reason=reason,
             )
+
+
+def _report_intermediates(plugin: Plugin, config: Config, report: Report) -> None:
+    if plugin.config["inject_client_cert_details"] and (
+        config.settings.kong_version >= _TELLS_INTERMEDIATES
+    ):
+        name = "inject_client_cert_details"
+        report.add(
+            rules.INTERMEDIATES_NOT_TOLD,
+            plugin.written.place(name),
+            entity=plugin.ref,
+            scope=scope_of(plugin, config),
+        )
 
 
 def _problems(plugin: Plugin) -> Iterator[tuple[str, str]]:
