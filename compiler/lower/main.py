@@ -99,7 +99,7 @@ def lower(plan: Plan) -> Main:
                 names,
                 injected,
             ),
-            _connection_memory(injected),
+            _connection_memory(plan),
             *lower_lua(plan),
             *_injected(blocks.get("http", ()), "nginx_http_* settings"),
             *_injected(_upstream_tls(blocks), "nginx_proxy_*_ssl_* settings"),
@@ -230,9 +230,12 @@ def _sizes(maps: list[Map], names: list[Literal], injected: set[str]) -> tuple[S
     return (Section(comment="sizes of tables", directives=_without(own, injected)),)
 
 
-def _connection_memory(injected: set[str]) -> Section:
+def _connection_memory(plan: Plan) -> Section:
     # With musl a request took up to a third more time, for pages that were given back and mapped
     # anew: connections that are kept hold on to pages whose pieces have one size.
+    # nginx wants buffers for headers to be no smaller: who injects those has nginx's default.
+    names = {d.name for found in plan.directives.values() for d in found}
+    injected = {"connection_pool_size"} if "large_client_header_buffers" in names else names
     return Section(
         comment="a connection's memory is as large as a request's: allocators keep both",
         directives=_without((Simple("connection_pool_size", (4096,)),), injected),
