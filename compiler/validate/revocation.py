@@ -103,7 +103,7 @@ def _effect(modes: set[str], target: str) -> str:
     if not modes:
         return "no plugin asks for it"
     if target == "openresty":
-        return "responders (OCSP) are asked about those certificates"
+        return "responders (OCSP) are asked about those certificates that it does not revoke"
     if "STRICT" in modes:
         return "under STRICT every certificate of that authority is refused"
     return "nginx refuses every certificate of that authority"
