@@ -151,7 +151,7 @@ def handshake(
     The name is sent as given, upper case included, but the library refuses a leading dot,
     empty labels and labels over 63 bytes: use `raw_handshake` for those. `resume` takes the
     earlier result's context too, so other options are ignored with it. `keep_session` waits
-    for the TLS 1.3 ticket, which comes after the handshake.
+    until the session can be resumed, which is after the handshake.
     """
     context = resume.context if resume else None
     context = context or client_context(
@@ -160,7 +160,10 @@ def handshake(
     with _connected(port) as plain, _secured(plain, context, server_name, resume) as secured:
         if keep_session:
             _await_ticket(secured)
-        return _result(secured)
+        result = _result(secured)
+        if keep_session:
+            _await_end(secured)
+        return result
 
 
 def https_request(
@@ -226,6 +229,13 @@ def _await_ticket(secured: ssl.SSLSocket) -> None:
             if not secured.recv(1):
                 break
     secured.settimeout(_TIMEOUT)
+
+
+def _await_end(secured: ssl.SSLSocket) -> None:
+    # Over TLS 1.2 a worker puts the session into the shared cache only after its last
+    # message is out: the next connection could ask another worker for it before that.
+    with contextlib.suppress(OSError):
+        secured.unwrap()
 
 
 def _result(secured: ssl.SSLSocket) -> HandshakeResult:
