@@ -198,7 +198,7 @@ INTERMEDIATES_NOT_TOLD = Rule(
         "plugin tls-metadata-headers ({scope}): upstreams are told of a client's own certificate "
         "alone, where Kong adds the intermediates that came with it"
     ),
-    hint="let upstreams verify by intermediates that they know",
+    hint="let upstreams verify by intermediates that they know, or compile for --target openresty",
 )
 
 CONSUMER_NAME = Rule(

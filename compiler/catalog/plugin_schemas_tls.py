@@ -78,3 +78,5 @@ TLS_METADATA_HEADERS: Mapping[str, Field] = {
     "client_cert_subject_dn_header_name": _header("X-Client-Cert-Subject-DN"),
     "client_cert_fingerprint_header_name": _header("X-Client-Cert-Fingerprint"),
 }
+INTERMEDIATES_TOLD_SINCE = (3, 8)
+"""The version from which Kong tells upstreams of the intermediates of clients."""

@@ -6,13 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.model.nginx import Simple
-from compiler.model.words import Expression
+from compiler.model.words import Code, Expression
 
 if TYPE_CHECKING:
-    from compiler.model.access import Access
+    from compiler.model.access import Access, CertificateHeader
     from compiler.model.plan import Plan
 
 _PLAIN = re.compile(r"[A-Za-z0-9-]+")
+
+_CHAIN = Code('return require("kcompile.client_certificate").escaped_chain()')
 
 _SOURCES = {
     "certificate": "$ssl_client_escaped_cert",
@@ -30,11 +32,15 @@ def certificate_headers(plan: Plan) -> dict[str, str]:
 
 
 def remembered_certificate(access: Access) -> tuple[Simple, ...]:
-    """Remember what those headers say."""
-    return tuple(
-        Simple("set", (Expression(_variable(header.name)), Expression(_SOURCES[header.what])))
-        for header in access.told
-    )
+    """Remember what those headers say; nginx has no variable for a chain."""
+    return tuple(_remembered(header) for header in access.told)
+
+
+def _remembered(header: CertificateHeader) -> Simple:
+    variable = Expression(_variable(header.name))
+    if header.what == "chain":
+        return Simple("set_by_lua_block", (variable, _CHAIN))
+    return Simple("set", (variable, Expression(_SOURCES[header.what])))
 
 
 def _variable(name: str) -> str:

@@ -94,10 +94,13 @@ class CertificateAuth:
 
 @value()
 class CertificateHeader:
-    """A header that tells upstreams something of a client's certificate."""
+    """A header that tells upstreams something of a client's certificate.
+
+    A `chain` is the certificate with the intermediates that came with it.
+    """
 
     name: str
-    what: Literal["certificate", "serial", "issuer", "subject", "fingerprint"]
+    what: Literal["certificate", "chain", "serial", "issuer", "subject", "fingerprint"]
 
 
 @value(kw_only=True)

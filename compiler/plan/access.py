@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from compiler.catalog.plugin_schemas_tls import INTERMEDIATES_TOLD_SINCE
 from compiler.model.access import OPEN, Access
 from compiler.plan.addresses import plan_addresses
 from compiler.plan.certificate_auth import CertificateAuthPlanner
@@ -16,7 +17,13 @@ from compiler.plan.termination import plan_termination
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from compiler.model.access import CertificateAuth, CrossOrigin, GroupRule, Match
+    from compiler.model.access import (
+        CertificateAuth,
+        CertificateHeader,
+        CrossOrigin,
+        GroupRule,
+        Match,
+    )
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Consumer, Plugin, Route
@@ -31,6 +38,9 @@ class AccessPlanner:
         self._plugins = ScopedPlugins(config, target)
         self._certificates = CertificateAuthPlanner(config, report)
         self._report = report
+        self._tells_intermediates = (
+            target == "openresty" and config.settings.kong_version >= INTERMEDIATES_TOLD_SINCE
+        )
         self._planned: dict[str, Any] = {}
         self._accesses: dict[tuple[int, ...], Access] = {}
         self.memberships = memberships(config)
@@ -43,7 +53,7 @@ class AccessPlanner:
             "cross_origin": self._of("cors", route, self._cross_origin),
             "certificate": self._certificate("mtls-auth", route),
             "header_certificate": self._certificate("header-cert-auth", route),
-            "told": self._of("tls-metadata-headers", route, plan_certificate_headers) or (),
+            "told": self._of("tls-metadata-headers", route, self._certificate_headers) or (),
             "requests_certificate": self._plugins.applying("tls-handshake-modifier", route)
             is not None,
             "addresses": self._of("ip-restriction", route, plan_addresses),
@@ -57,6 +67,9 @@ class AccessPlanner:
         if key not in self._accesses:
             self._accesses[key] = Access(**parts)
         return self._accesses[key]
+
+    def _certificate_headers(self, plugin: Plugin) -> tuple[CertificateHeader, ...]:
+        return plan_certificate_headers(plugin, with_intermediates=self._tells_intermediates)
 
     def _cross_origin(self, plugin: Plugin) -> CrossOrigin:
         return plan_cross_origin(plugin, self._report)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
+from compiler.catalog.plugin_schemas_tls import INTERMEDIATES_TOLD_SINCE
 from compiler.validate.plugins import compiled_plugins, scope_of
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ NAMES = (
 )
 """The fields that hold the names."""
 
-_TELLS_INTERMEDIATES = (3, 8)
-
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TAKEN = re.compile(
     r"host|connection|upgrade|te|trailer|via|cookie|authorization|content-.*|transfer-encoding"
@@ -40,7 +39,8 @@ _TAKEN = re.compile(
 def check_certificate_headers(config: Config, target: str, report: Report) -> None:
     """Report names that cannot be, or already mean something else, and what is not told."""
     for plugin in compiled_plugins(config, target, "tls-metadata-headers"):
-        _report_intermediates(plugin, config, report)
+        if target == "nginx":
+            _report_intermediates(plugin, config, report)
         for field, reason in _problems(plugin):
             report.add(
                 rules.CERTIFICATE_HEADER_TAKEN,
@@ -54,7 +54,7 @@ def check_certificate_headers(config: Config, target: str, report: Report) -> No
 
 def _report_intermediates(plugin: Plugin, config: Config, report: Report) -> None:
     if plugin.config["inject_client_cert_details"] and (
-        config.settings.kong_version >= _TELLS_INTERMEDIATES
+        config.settings.kong_version >= INTERMEDIATES_TOLD_SINCE
     ):
         name = "inject_client_cert_details"
         report.add(

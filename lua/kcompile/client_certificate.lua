@@ -87,7 +87,7 @@ function _M.from_connection()
         certificate = certificate,
         key = key,
         intermediates = function()
-            local text = #sent == 0 and remembered:get(key)
+            local text = #sent == 0 and remembered and remembered:get(key)
             return text and decode_all(text) or sent
         end,
         accepted = function()
@@ -99,6 +99,21 @@ function _M.from_connection()
             end
         end,
     }
+end
+
+-- Returns what upstreams are told of the certificate of this request's connection: PEM of it and of
+-- its intermediates, escaped as in URLs; "" without one. Of a session that was resumed that are those
+-- which were verified once, and of too many certificates the client's own.
+function _M.escaped_chain()
+    local client = _M.from_connection()
+    if not client then
+        return ngx.var.ssl_client_escaped_cert or ""
+    end
+    local pems = { encodings.to_pem(x509.encode(client.certificate), "CERTIFICATE") }
+    for _, certificate in ipairs(client.intermediates()) do
+        pems[#pems + 1] = encodings.to_pem(x509.encode(certificate), "CERTIFICATE")
+    end
+    return ngx.escape_uri(table.concat(pems))
 end
 
 local function from_ders(ders, key)

@@ -1,5 +1,7 @@
 -- Strict readers of the encodings that certificates come in: whatever could be read in two ways is
--- read in none. All return nil for what they do not accept.
+-- read in none, and gives nil. One is written, too.
+
+local LINE = ("."):rep(64)
 
 local _M = {}
 
@@ -36,6 +38,12 @@ function _M.pem(text, label, limit)
         at = text:match("^%s*()", behind + 1)
     end
     return #ders > 0 and ders or nil
+end
+
+-- Returns the PEM block of a DER.
+function _M.to_pem(der, label)
+    local lines = ngx.encode_base64(der):gsub(LINE, "%0\n"):gsub("\n$", "")
+    return "-----BEGIN " .. label .. "-----\n" .. lines .. "\n-----END " .. label .. "-----\n"
 end
 
 return _M

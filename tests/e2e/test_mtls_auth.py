@@ -6,16 +6,15 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import pytest
-from cryptography.hazmat.primitives import hashes
 from support import http2, pki, ports
+from support.client import spellings
 from support.gateway import SERVER, compile_tree, gateway, secured_files
 from support.upstreams import identity, upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from support.client import HandshakeResult, Response
@@ -297,12 +296,6 @@ def test_clients_are_told_whose_certificates_are_believed_only_where_asked(
     assert guarded.gateway.raw_handshake(b"one.test").authorities == []
 
 
-def spellings(names: Iterable[str]) -> set[str]:
-    """Give names that programs behind WSGI or CGI cannot tell from these."""
-    some = {name.replace("-", "_", count) for name in names for count in range(5)}
-    return some | {name[::-1].replace("-", "_", 1)[::-1] for name in names}
-
-
 def test_upstreams_are_told_who_asks_and_no_client_can_say_it(guarded: Guarded) -> None:
     names = ("X-Consumer-ID", "X-Consumer-Custom-ID", "X-Consumer-Username", "X-Client-Cert-Dn",
              "X-Credential-Identifier", "X-Client-Cert-San", "X-Anonymous-Consumer")  # fmt: skip
@@ -312,38 +305,6 @@ def test_upstreams_are_told_who_asks_and_no_client_can_say_it(guarded: Guarded) 
         seen = {name.lower(): value for name, value in guarded.peer.last["headers"]}
         assert "forged" not in seen.values()
         assert seen.get("x-client-cert-dn") == dn
-
-
-_METADATA = ("X-Client-Cert", "X-Serial", "X-Client-Cert-Issuer-DN", "X-Client-Cert-Subject-DN",
-             "X-Client-Cert-Fingerprint")  # fmt: skip
-
-
-@pytest.mark.parametrize("client", [ALICE, BOB, REFUSED["of an unknown authority"]])
-def test_upstreams_are_told_of_any_certificate(guarded: Guarded, client: pki.Cert) -> None:
-    answer = guarded.ask(
-        "asked.test", client, headers=dict.fromkeys(spellings(_METADATA), "forged")
-    )
-    assert answer.status == 200
-    assert "forged" not in dict(guarded.peer.last["headers"]).values()
-    told = {name.lower(): value for name, value in guarded.peer.last["headers"]}
-    assert unquote(told["x-client-cert"]) == client.cert_pem
-    assert int(told["x-serial"], 16) == client.certificate.serial_number
-    issuer = client.issuer or client
-    assert told["x-client-cert-issuer-dn"] == f"CN={issuer.cn}"
-    assert told["x-client-cert-subject-dn"] == "CN=alice" if client is not BOB else "CN=bob"
-    fingerprint = client.certificate.fingerprint(hashes.SHA1())  # noqa: S303 - Kong's choice
-    assert told["x-client-cert-fingerprint"] == fingerprint.hex()
-
-
-@pytest.mark.parametrize("host", ["asked.test", "open.test", "one.test"])
-def test_upstreams_are_told_of_no_certificate_that_a_client_makes_up(
-    guarded: Guarded, host: str
-) -> None:
-    client = ALICE if host == "one.test" else None
-    forged = dict.fromkeys(spellings(_METADATA), "forged")
-    assert guarded.ask(host, client, headers=forged).status == 200
-    told = {name.lower().replace("_", "-") for name, _ in guarded.peer.last["headers"]}
-    assert told.isdisjoint(name.lower() for name in _METADATA)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -17,7 +17,7 @@ from support.rawtls import RawResult, raw_handshake
 from support.upstreams import Identity, load_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 __all__ = [
     "HandshakeResult",
@@ -196,6 +196,12 @@ def https_request(
         name = host.rpartition(":")[0] or host if isinstance(sni, _SameAsHost) else sni
         with _secured(plain, context, name, resume) as secured:
             return _exchange(secured, request, method, _result(secured))
+
+
+def spellings(names: Iterable[str]) -> set[str]:
+    """Give names that programs behind WSGI or CGI cannot tell from these."""
+    some = {name.replace("-", "_", count) for name in names for count in range(5)}
+    return some | {name[::-1].replace("-", "_", 1)[::-1] for name in names}
 
 
 def _connected(port: int) -> socket.socket:
