@@ -443,6 +443,57 @@ def test_intermediate_of_old_versions() -> None:
     assert ":DHE-RSA-CHACHA20" in str(resolve("", (3, 6, 0, 0))[0]["ssl_ciphers"].value)
 
 
+# Injected text
+
+
+def test_what_stands_behind_a_semicolon_is_a_directive() -> None:
+    text = "nginx_proxy_a = 'x;y' \\; ${z};\tproxy_ssl_verify  off;; ip_hash ;"
+    settings, diagnostics = resolve(text)
+    [origin] = {d.origin for d in settings.directives["proxy"] if d.leader == "a"}
+    assert [d for d in settings.directives["proxy"] if "a" in {d.name, d.leader}] == [
+        Directive("a", "'x;y' \\; ${z}", origin),
+        Directive("proxy_ssl_verify", "off", origin, "a"),
+        Directive("ip_hash", "", origin, "a"),
+    ]
+    assert diagnostics == []
+
+
+def test_what_follows_stands_behind_its_leader() -> None:
+    settings, _ = resolve("nginx_proxy_b = 1; a 2\nnginx_proxy_c = 3; b 4")
+    names = [d.name + d.value for d in settings.directives["proxy"] if d.value in set("1234")]
+    assert names == ["b1", "a2", "c3", "b4"]
+
+
+@pytest.mark.parametrize(
+    "text", ['a "b', "a 'b", "a 'b\\'", "a; b \"c", "a #b", "a;# b", "a \\", "'a' #"]
+)
+def test_text_that_does_not_end_is_refused(text: str) -> None:
+    settings, [error] = resolve(**{"KONG_NGINX_PROXY_X": text})
+    assert error.rule.name == "injected-text-not-whole"
+    assert "x" not in injected(settings, "proxy")
+
+
+@pytest.mark.parametrize("text", ["a#b", "a'b", 'a"b', "\\'", "'#'", "${a}#", "a}", "a\\{"])
+def test_text_that_ends_is_kept(text: str) -> None:
+    settings, diagnostics = resolve(**{"KONG_NGINX_PROXY_X": text})
+    assert injected(settings, "proxy")["x"] == text
+    assert diagnostics == []
+
+
+@pytest.mark.parametrize("text", ["a { b; }", "a; if (b) { c; }", "{ a }", "a; include b", "}"])
+def test_text_that_nobody_reads_is_reported(text: str) -> None:
+    _, [warning] = resolve(**{"KONG_NGINX_PROXY_X": text})
+    assert warning.rule.name == "injected-text-not-read"
+
+
+def test_policy_contradicted_behind_a_semicolon() -> None:
+    text = "tls_certificate_verify = on\nnginx_proxy_proxy_buffering = off; proxy_ssl_verify off"
+    settings, [error] = resolve(text, V3_13)
+    assert error.rule.name == "verification-contradicted"
+    assert "nginx_proxy_proxy_buffering" in error.message
+    assert injected(settings, "proxy")["proxy_ssl_verify"] == "on"
+
+
 # Verification of upstreams
 
 

@@ -146,6 +146,23 @@ VALUE_NOT_TEXT = Rule(
     message="the value of {variable} is not valid UTF-8",
     hint="set it to text",
 )
+INJECTED_NOT_WHOLE = Rule(
+    code="K220",
+    name="injected-text-not-whole",
+    severity=Severity.ERROR,
+    message="{name} injects a text that nginx would read beyond its end: {reason}",
+    hint="mend the value; of a # or \\ that is meant as such, put the word in quotes",
+)
+INJECTED_NOT_READ = Rule(
+    code="K221",
+    name="injected-text-not-read",
+    severity=Severity.WARNING,
+    message="{name} brings {what} into nginx's configuration; nobody looks at what that says",
+    hint=(
+        "inject directives by their names: those are looked at. A file or a block may switch "
+        "verification off, or let in whom a plugin refuses"
+    ),
+)
 
 RULES = (
     UNKNOWN_PROPERTY,
@@ -168,5 +185,7 @@ RULES = (
     PROXY_TLS_VERIFY,
     VERIFICATION_CONTRADICTED,
     VALUE_NOT_TEXT,
+    INJECTED_NOT_WHOLE,
+    INJECTED_NOT_READ,
 )
 """Every rule of this file."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import static_certificates
+from compiler.lower.injected import raw
 from compiler.lower.servers import lower_listen
 from compiler.model.nginx import Location, Server, Simple
-from compiler.model.words import Expression, Literal, Raw
+from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
     from compiler.model.plan import ListenGroup, Plan
@@ -35,7 +36,7 @@ def _server(group: ListenGroup, plan: Plan) -> Server:
             *_http2(group, plan),
             *static_certificates(group.pairs),
             *_session_cache(group),
-            *(Simple(d.name, (Raw(d.value),)) for d in injected),
+            *(raw(d) for d in injected),
         ),
         locations=(*_status(group), _everything_else()),
     )

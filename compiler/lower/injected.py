@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def raw(directive: Directive) -> Simple:
-    """Return an injected directive as it is written."""
-    return Simple(directive.name, (Raw(directive.value),))
+    """Return an injected directive as it is written; some have no value."""
+    return Simple(directive.name, (Raw(directive.value),) if directive.value else ())
 
 
 def injected_into(plan: Plan, blocks: Iterable[str], names: Collection[str]) -> list[Directive]:

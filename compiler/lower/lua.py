@@ -15,10 +15,11 @@ from compiler.lower.certificates import (
     session_directives,
     static_certificates,
 )
+from compiler.lower.injected import raw
 from compiler.model.layout import certificate_file, key_file
 from compiler.model.lua import DataFile, DataTable, LuaTest
 from compiler.model.nginx import TEMP_PATHS, Section, Simple
-from compiler.model.words import Code, Expression, Literal, Raw
+from compiler.model.words import Code, Expression, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ def load_modules(plan: Plan) -> tuple[Simple, ...]:
     injected = plan.directives.get("main", ())
     return (
         *(Simple("load_module", (Literal(file),)) for file in plan.lua.modules),
-        *(Simple(d.name, (Raw(d.value),)) for d in injected if d.name == "load_module"),
+        *(raw(d) for d in injected if d.name == "load_module"),
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import lower_sni
+from compiler.lower.injected import raw
 from compiler.lower.sizes import map_sizes
 from compiler.lower.stream_servers import ServerMaker, variables_of
 from compiler.lower.stream_upstreams import lower_stream_upstreams
 from compiler.model.layout import dhparam_file
 from compiler.model.nginx import Section, Simple, StreamBlock
-from compiler.model.words import Expression, Literal, Raw
+from compiler.model.words import Expression, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,20 +50,20 @@ def lower_stream(plan: Plan) -> StreamBlock | None:
 
 
 def _sections(stream: StreamPlan, plan: Plan, maps: list[Map]) -> Iterable[Section]:
-    raw = tuple(Simple(d.name, (Raw(d.value),)) for d in plan.directives.get("stream", ()))
-    injected = {directive.name for directive in raw}
+    injected = tuple(raw(d) for d in plan.directives.get("stream", ()))
+    names = {directive.name for directive in injected}
     formats = Simple("log_format", (Literal("basic"), _BASIC))
     found = [
         # An injected format may be the one that access_log names.
         Section(comment="how connections are logged", directives=(formats,)),
-        Section(comment="nginx_stream_* settings", directives=raw),
+        Section(comment="nginx_stream_* settings", directives=injected),
         Section(comment="general", directives=_general(stream, plan)),
         Section(comment="TLS to clients", directives=_tls(stream, plan)),
         Section(comment="sizes of tables", directives=_sizes(maps)),
     ]
     for section in found:
-        own = section.directives is not raw and section.directives != (formats,)
-        kept = tuple(d for d in section.directives if not (own and d.name in injected))
+        own = section.directives is not injected and section.directives != (formats,)
+        kept = tuple(d for d in section.directives if not (own and d.name in names))
         if kept:
             yield Section(comment=section.comment, directives=kept)
 

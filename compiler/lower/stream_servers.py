@@ -6,12 +6,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from compiler.lower.certificates import Sessions, default_certificates
+from compiler.lower.injected import raw
 from compiler.lower.stream_maps import lower_tables
 from compiler.lower.upstream_tls import client_certificate
 from compiler.model.layout import bundle_file
 from compiler.model.nginx import Map, Simple, Source, StreamServerBlock
 from compiler.model.stream import Closed, Forwarded
-from compiler.model.words import Expression, Literal, Raw, expression
+from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,9 +60,7 @@ class ServerMaker:
             (inner.kind, inner.forwarded.service.id, inner.forwarded.handling): inner.address
             for inner in stream.inner
         }
-        self._injected = tuple(
-            Simple(d.name, (Raw(d.value),)) for d in plan.directives.get("sproxy", ())
-        )
+        self._injected = tuple(raw(d) for d in plan.directives.get("sproxy", ()))
         sessions = Sessions("StreamSSL")
         self._certificates = default_certificates(plan, sessions) if stream.pairs else ()
 

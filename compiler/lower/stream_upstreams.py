@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.injected import raw
 from compiler.lower.sizes import power
 from compiler.lower.upstreams import NO_PEER, lower_peers
 from compiler.model.nginx import Simple, Source, UpstreamBlock
-from compiler.model.words import Literal, Raw
+from compiler.model.words import Literal
 
 if TYPE_CHECKING:
     from compiler.model.plan import Plan
@@ -22,7 +23,7 @@ _SMALLEST_ZONE = 256 * 1024
 
 def lower_stream_upstreams(stream: StreamPlan, plan: Plan) -> tuple[UpstreamBlock, ...]:
     """Return a block for each service, so that no two share TLS sessions."""
-    injected = tuple(Simple(d.name, (Raw(d.value),)) for d in plan.directives.get("supstream", ()))
+    injected = tuple(raw(d) for d in plan.directives.get("supstream", ()))
     blocks = [_block(group, plan, injected) for group in stream.groups]
     if any(block.zone is not None for block in blocks):
         blocks.insert(0, _zone(stream))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.lower.balancing import METHODS, hash_weights, lower_method
+from compiler.lower.injected import raw
 from compiler.model.nginx import Simple, Source, UpstreamBlock, UpstreamServer
-from compiler.model.words import Literal, Raw
+from compiler.model.words import Literal
 
 if TYPE_CHECKING:
     from compiler.model.destinations import Destination, Peer, UpstreamGroup
@@ -142,13 +143,13 @@ def _directives(plan: Plan, *, shared: bool, balanced: bool) -> tuple[Simple, ..
     Nothing that is injected keeps connections which must not be shared, or chooses another
     method where the upstream (*balanced*) has one.
     """
-    raw = tuple(
-        Simple(d.name, (Raw(d.value),))
+    injected = tuple(
+        raw(d)
         for d in plan.directives.get("upstream", ())
         if (shared or not d.name.startswith("keepalive")) and not (balanced and d.name in METHODS)
     )
-    injected = {d.name for d in raw}
-    return (*raw, *(d for d in _keepalive(plan, shared=shared) if d.name not in injected))
+    names = {d.name for d in injected}
+    return (*injected, *(d for d in _keepalive(plan, shared=shared) if d.name not in names))
 
 
 def _keepalive(plan: Plan, *, shared: bool) -> tuple[Simple, ...]:

@@ -56,11 +56,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """A directive that the settings inject into one of nginx's blocks: raw nginx text."""
+    """A directive that the settings inject into one of nginx's blocks: raw nginx text.
+
+    `leader` names the directive behind which it was written, when that was not done on its own.
+    """
 
     name: str
     value: str
     origin: Origin
+    leader: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

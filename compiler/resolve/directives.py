@@ -10,6 +10,7 @@ from compiler.catalog.properties import BLOCKS, DEEPER_CHAIN, NOT_INJECTED, has_
 from compiler.model.diagnostic import Related
 from compiler.model.place import Default, Derived, place_of
 from compiler.model.settings import Directive
+from compiler.resolve.injected_text import read_injected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +31,7 @@ def resolve_directives(
     version: tuple[int, ...],
     report: Report,
 ) -> dict[str, tuple[Directive, ...]]:
-    """Return what is injected into each block, sorted by name."""
+    """Return what is injected into each block, sorted by name; some have a leader in front."""
     blocks = {block: _injected(block, properties, report) for block in BLOCKS}
     if not any(listener.ssl for group in _DHPARAM_GROUPS for listener in listeners[group]):
         _drop_dh_groups(blocks)
@@ -39,7 +40,7 @@ def resolve_directives(
     if has_deeper_chains(version):
         _add_depth(blocks)
     return {
-        block: tuple(sorted(directives, key=lambda directive: directive.name))
+        block: tuple(sorted(directives, key=lambda directive: directive.leader or directive.name))
         for block, directives in blocks.items()
     }
 
@@ -61,7 +62,7 @@ def _injected(block: str, properties: Mapping[str, Setting], report: Report) -> 
             )
             if properties.get(spelling) is not None:
                 continue
-        directives.append(Directive(directive, setting.value, setting.origin))
+        directives += read_injected(directive, setting, report)
     return directives
 
 
@@ -110,7 +111,7 @@ def _switches_verification_off(directive: Directive) -> bool:
 
 def _source(block: str, directive: Directive, properties: Mapping[str, Setting]) -> str:
     """Return the property that *directive* was injected by, misnamed or not."""
-    name = f"nginx_{block}_{directive.name}"
+    name = f"nginx_{block}_{directive.leader or directive.name}"
     return name if name in properties else f"nginx_{block}_proxy_tls_verify"
 
 
