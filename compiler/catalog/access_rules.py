@@ -45,12 +45,22 @@ PARTIAL_CHAIN = Rule(
     severity=Severity.ERROR,
     message=(
         "plugin mtls-auth ({scope}): allow_partial_chain trusts {subject} without {issuer}, which "
-        "certifies it; nginx trusts a chain by its root alone"
+        "certifies it; nginx, where lists tell who was revoked, refuses all whose chain ends there"
     ),
     hint=(
         "compile for --target openresty; or add the root to ca_certificates, if everybody whom it "
-        "certifies may come in"
+        "certifies may come in; or set revocation_check_mode = SKIP"
     ),
+)
+NAMES_NOT_SENT = Rule(
+    code="K539",
+    name="authority-names-not-sent",
+    severity=Severity.WARNING,
+    message=(
+        "route {route}: clients are not told whose certificates are believed (send_ca_dn): nginx "
+        "would refuse whom {subject} certifies, as {issuer}, which certifies that, is not believed"
+    ),
+    hint="remove send_ca_dn; or add {issuer}, if everybody whom it certifies may come in",
 )
 CHAIN_WITHOUT_ROOT = Rule(
     code="K504",
@@ -214,6 +224,7 @@ RULES = (
     LOOKUP_BY_SAN,
     SAN_HEADER,
     PARTIAL_CHAIN,
+    NAMES_NOT_SENT,
     CHAIN_WITHOUT_ROOT,
     CREDENTIAL_AUTHORITY,
     REQUEST_INJECTED,

@@ -114,7 +114,9 @@ def _bundles(plan: Plan) -> Iterator[Bundle]:
 
 
 def _trusts(plan: Plan) -> Iterator[Trust]:
-    yield from (found.trust for found in plan.handshakes if found.trust is not None)
+    for found in plan.handshakes:
+        if found.trust is not None and plan.names_authorities(found):
+            yield found.trust
     for answer in plan.answers:
         yield from (auth.trust for auth in answer.access.authentications)
 

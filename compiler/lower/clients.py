@@ -68,8 +68,12 @@ _SET_BY_LUA = (
 )
 
 
-def handshake_directives(handshake: Handshake) -> tuple[Simple, ...]:
-    """Return what a server says of clients' certificates."""
+def handshake_directives(handshake: Handshake, plan: Plan) -> tuple[Simple, ...]:
+    """Return what a server says of clients' certificates.
+
+    Where Lua verifies them nginx believes nobody: it refuses by itself, for all routes, whose chain
+    ends with an authority that is trusted, but not as a root.
+    """
     if not handshake.asks:
         return ()
     # Who is refused is the routes' business: a client without a certificate may ask for others.
@@ -79,7 +83,8 @@ def handshake_directives(handshake: Handshake) -> tuple[Simple, ...]:
         # other nothing may come from the blocks around, as one for OCSP stapling would.
         names = ("ssl_trusted_certificate", "ssl_client_certificate")
         told, other = reversed(names) if handshake.sends_names else names
-        found.append(Simple(told, (Literal(bundle_file(handshake.trust.bundle)),)))
+        believed = bundle_file(handshake.trust.bundle) if plan.names_authorities(handshake) else ""
+        found.append(Simple(told, (Literal(believed),)))
         found.append(Simple(other, (Literal(""),)))
         found.append(Simple("ssl_verify_depth", (_LONGEST_CHAIN,)))
         if handshake.trust.lists:

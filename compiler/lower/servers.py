@@ -134,7 +134,7 @@ class _Servers:
             names=tuple(Literal(name) for name in names),
             directives=(
                 *(request_certificates(plan, sessions_of(handshake, plan)) if secure else ()),
-                *(() if handshake is None else handshake_directives(handshake)),
+                *(() if handshake is None else handshake_directives(handshake, plan)),
                 *(_INCLUDED if self._own is _NOTHING else ()),
             ),
             sections=self._own.sections,

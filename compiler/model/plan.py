@@ -124,6 +124,10 @@ class Plan:
         pairs = [*self.sni.default, *(pair for found in served for pair in found.pairs)]
         return frozenset(pair.key_name for pair in pairs)
 
+    def names_authorities(self, handshake: Handshake) -> bool:
+        """Tell whether nginx is given the authorities of *handshake*: to verify by, or to tell."""
+        return handshake.trust is not None and (self.lua is None or handshake.sends_names)
+
     @property
     def _streams_end_tls(self) -> bool:
         return self.stream is not None and bool(self.stream.pairs)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from base64 import b64encode
 from contextlib import contextmanager
 from dataclasses import field
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 
 from compiler.model.values import value
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compiler.model.secret import Secret
+
+_TRUSTED = "TRUSTED CERTIFICATE"
+_LINE = 64
+_TRUSTED_FOR_CLIENTS = bytes.fromhex("300c300a06082b06010505070302")
+"""A sequence with one sequence in it, of one purpose: id-kp-clientAuth."""
 
 
 @value(kw_only=True, eq=False, slots=False)
@@ -96,6 +104,17 @@ class X509:
         except x509.ExtensionNotFound:
             return False
         return found.value.ca
+
+    @property
+    def anchor_pem(self) -> str:
+        """Return PEM in OpenSSL's own form for a certificate that is trusted as it is.
+
+        That is what `openssl x509 -addtrust clientAuth -trustout` writes: the DER, and behind it
+        what the certificate is trusted for. Programs but those that use OpenSSL do not read it.
+        """
+        der = self.loaded.public_bytes(Encoding.DER) + _TRUSTED_FOR_CLIENTS
+        text = b64encode(der).decode()
+        return f"-----BEGIN {_TRUSTED}-----\n{fill(text, _LINE)}\n-----END {_TRUSTED}-----\n"
 
     def belongs_to(self, key: object) -> bool:
         """Tell whether *key* is its public key."""
@@ -194,14 +213,25 @@ class KeyPair:
 
 @value(kw_only=True, eq=False, slots=False)
 class Bundle:
-    """Certificates that are trusted together."""
+    """Certificates that are trusted together.
+
+    With `ends_chains` each of them is where a client's chain may end, whoever has certified it.
+    """
 
     certificates: tuple[X509, ...]
+    ends_chains: bool = False
 
     @cached_property
     def text(self) -> str:
         """Return the bundle as PEM."""
-        return "".join(certificate.pem for certificate in self.certificates)
+        pems = (c.anchor_pem if self.ends_chains else c.pem for c in self.certificates)
+        return "".join(pems)
+
+    @cached_property
+    def dangling(self) -> tuple[X509, ...]:
+        """Return the certificates that none of them has signed."""
+        known = self.certificates
+        return tuple(ca for ca in known if not any(ca.signed_by(other) for other in known))
 
     @cached_property
     def name(self) -> str:

@@ -36,7 +36,7 @@ class AccessPlanner:
 
     def __init__(self, config: Config, target: str, report: Report) -> None:
         self._plugins = ScopedPlugins(config, target)
-        self._certificates = CertificateAuthPlanner(config, report)
+        self._certificates = CertificateAuthPlanner(config, target, report)
         self._report = report
         self._tells_intermediates = (
             target == "openresty" and config.settings.kong_version >= INTERMEDIATES_TOLD_SINCE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from compiler.model.access import CertificateAuth, ConsumerLookup, Match, Responders, Trust
@@ -23,11 +24,12 @@ _TIMEOUT = 30000
 class CertificateAuthPlanner:
     """Plans each plugin once."""
 
-    def __init__(self, config: Config, report: Report) -> None:
+    def __init__(self, config: Config, target: str, report: Report) -> None:
         self._config = config
+        self._nginx_verifies = target == "nginx"
         self._report = report
         self._planned: dict[str, CertificateAuth] = {}
-        self._bundles: dict[tuple[str, ...], Bundle] = {}
+        self._bundles: dict[tuple[tuple[str, ...], bool], Bundle] = {}
 
     def plan(self, plugin: Plugin) -> CertificateAuth:
         """Return what *plugin* asks of clients."""
@@ -87,18 +89,27 @@ class CertificateAuthPlanner:
 
     def _trust(self, said: Any) -> Trust:
         authorities = tuple(sorted(set(said["ca_certificates"])))
-        if authorities not in self._bundles:
-            cas = self._config.materials.cas
-            self._bundles[authorities] = Bundle(certificates=tuple(cas[i] for i in authorities))
+        partial_chains = bool(said["allow_partial_chain"])
         return Trust(
             authorities=authorities,
-            bundle=self._bundles[authorities],
-            partial_chains=bool(said["allow_partial_chain"]),
+            bundle=self._bundle(authorities, ends_chains=partial_chains and self._nginx_verifies),
+            partial_chains=partial_chains,
             revocation=said["revocation_check_mode"],
             lists=NO_LISTS
             if said["revocation_check_mode"] == "SKIP"
             else self._config.materials.lists_for(authorities),
         )
+
+    def _bundle(self, authorities: tuple[str, ...], *, ends_chains: bool) -> Bundle:
+        """Return the certificates; where each is the end of its chain, only if one has to be."""
+        key = (authorities, ends_chains)
+        if key not in self._bundles:
+            cas = self._config.materials.cas
+            found = Bundle(certificates=tuple(cas[i] for i in authorities))
+            if ends_chains and found.dangling:
+                found = replace(found, ends_chains=True)
+            self._bundles[key] = found
+        return self._bundles[key]
 
     def _consumer(self, identifier: str | None) -> Consumer | None:
         return None if identifier is None else self._config.entities.consumers[identifier]

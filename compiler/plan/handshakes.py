@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Route
     from compiler.model.routing import Answer, HostTable
+    from compiler.model.x509 import X509
 
 
 @value()
@@ -106,6 +107,7 @@ class _Planner:
         self._tables = {table.key: table for table in tables}
         self._away_when_plain = away_when_plain
         self._report = report
+        self._unsent: set[str] = set()
         self._demands = {table.key: tuple(_demands(table)) for table in tables}
         self._by_name: dict[str, list[HostTable]] = {}
         for table in tables:
@@ -188,17 +190,40 @@ class _Planner:
     def _asked(self, name: str, demands: Iterable[_Demand]) -> _Asked | None:
         """Return what is asked at *name*, None for nothing; report demands that differ."""
         wanted = list(demands)
-        verified = [demand for demand in wanted if demand.trust is not None]
+        verified = [(demand.trust, demand) for demand in wanted if demand.trust is not None]
         if not verified:
             return _Asked(None, sends_names=False) if wanted else None
-        first = verified[0]
-        sends_names = any(demand.sends_names for demand in verified)
+        trust, first = verified[0]
         if not self._verifies:
-            return _Asked(_merged([d.trust for d in verified if d.trust]), sends_names)
-        other = next((demand for demand in verified if demand.trust != first.trust), None)
-        if other is not None:
+            trust = _merged([trust for trust, _ in verified])
+        elif other := next((demand for found, demand in verified if found != trust), None):
             self._report_difference(name, first, other)
-        return _Asked(first.trust, sends_names)
+        return _Asked(trust, self._sends_names(trust.bundle, wanted))
+
+    def _sends_names(self, believed: Bundle, demands: Iterable[_Demand]) -> bool:
+        """Tell whether the names of *believed* authorities are sent, as some of *demands* want it.
+
+        nginx believes whom it names as a root, and refuses chains that end with one which others
+        certify; nobody is named then.
+        """
+        sending = [demand.route for demand in demands if demand.sends_names]
+        ends_chains = believed.ends_chains or not self._verifies
+        dangling = believed.dangling if sending and ends_chains else ()
+        for route in sending if dangling else ():
+            if route.id not in self._unsent:
+                self._unsent.add(route.id)
+                self._report_not_sent(route, dangling[0])
+        return bool(sending) and not dangling
+
+    def _report_not_sent(self, route: Route, authority: X509) -> None:
+        self._report.add(
+            rules.NAMES_NOT_SENT,
+            route.source.place(),
+            entity=route.ref,
+            route=route.label,
+            subject=authority.subject,
+            issuer=authority.issuer,
+        )
 
     def _report_asked_everywhere(self, route: Route) -> None:
         self._report.add(

@@ -154,7 +154,7 @@ class _Checker:
     def check_without_lua(self) -> None:
         """Report what nginx alone cannot do."""
         self._check_names()
-        if not self._plugin.config["allow_partial_chain"]:
+        if not self._plugin.config["allow_partial_chain"] or not self._uses_lists():
             return
         for ca in _dangling(self._trusted()):
             self._report.add(
@@ -165,6 +165,11 @@ class _Checker:
                 subject=ca.subject,
                 issuer=ca.issuer,
             )
+
+    def _uses_lists(self) -> bool:
+        said = self._plugin.config
+        lists = self._config.materials.lists_for(said["ca_certificates"])
+        return said["revocation_check_mode"] != "SKIP" and bool(lists)
 
     def _trusted(self) -> list[X509]:
         cas = self._config.materials.cas
