@@ -26,12 +26,16 @@ def policy_maps(plan: Plan) -> tuple[Map, ...]:
 
 def gate_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
     """Return what answers requests to a route by what they come with."""
-    return (*preflights(answer), *client_refusals(answer, plan), *address_refusals(answer, plan))
+    return (*preflights(answer), *client_refusals(answer, plan))
 
 
 def later_ifs(answer: Answer, plan: Plan) -> tuple[If, ...]:
     """Return what ends some of those that were let in."""
-    return (*group_refusals(answer, plan), *termination_ifs(answer, plan))
+    return (
+        *address_refusals(answer, plan),
+        *group_refusals(answer, plan),
+        *termination_ifs(answer, plan),
+    )
 
 
 def has_gate(answer: Answer, plan: Plan) -> bool:
@@ -40,7 +44,7 @@ def has_gate(answer: Answer, plan: Plan) -> bool:
     Lua decides after all of a location's `if` and `return`, so what Kong does behind that has to
     stand elsewhere.
     """
-    later = (answer.access.groups, answer.access.termination)
+    later = (answer.access.addresses, answer.access.groups, answer.access.termination)
     return asks_lua(answer.access, plan) and any(found is not None for found in later)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_network
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
@@ -12,6 +13,8 @@ from compiler.model.place import place_of
 from compiler.validate.plugins import scope_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from compiler.model.config import Config
     from compiler.model.diagnostic import Report
     from compiler.model.entities import Plugin
@@ -30,7 +33,7 @@ def check_header(plugin: Plugin, config: Config, report: Report) -> None:
     scope = scope_of(plugin, config)
     place = plugin.source.place("name")
     trusted = config.settings.items("trusted_ips")
-    everywhere = next(filter(_is_everything, trusted), None)
+    everywhere = _everything(trusted)
     if not plugin.config["secure_source"]:
         said = plugin.written.place("secure_source")
         report.add(rules.HEADER_FROM_ANYONE, said, entity=plugin.ref, scope=scope)
@@ -50,11 +53,19 @@ def check_header(plugin: Plugin, config: Config, report: Report) -> None:
         report.add(rules.HEADER_BUFFERS, place, entity=plugin.ref, scope=scope, size=size)
 
 
-def _is_everything(address: str) -> bool:
-    try:
-        return ip_network(address, strict=False).prefixlen == 0
-    except ValueError:
-        return False
+def _everything(trusted: Iterable[str]) -> str | None:
+    """Return the network of all addresses, if the *trusted* ones come to that together."""
+    networks = [_network(address) for address in trusted]
+    four = collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
+    six = collapse_addresses(n for n in networks if isinstance(n, IPv6Network))
+    whole: list[IPv4Network | IPv6Network] = [*four, *six]
+    return next((str(network) for network in whole if network.prefixlen == 0), None)
+
+
+def _network(address: str) -> IPv4Network | IPv6Network | None:
+    with suppress(ValueError):
+        return ip_network(address, strict=False)
+    return None
 
 
 def _line_size(settings: Settings) -> int | None:

@@ -87,6 +87,8 @@ def guarded_service(port: int) -> dict[str, Any]:
             {"name": "below", "hosts": ["*.wild.test"], "plugins": one},
             {"name": "below-open", "hosts": ["public.wild.test"]},
             {"name": "told", "hosts": ["told.test"], "plugins": [mtls(ONE, send_ca_dn=True)]},
+            {"name": "far", "hosts": ["far.test"], "plugins": [
+                mtls(ONE), {"name": "ip-restriction", "config": {"deny": ["127.0.0.0/8"]}}]},
             {"name": "by-sni", "protocols": ["https"], "snis": ["sni.test"], "paths": ["/by-sni"],
              "plugins": one},
             {"name": "asked", "hosts": ["asked.test"], "plugins": [
@@ -220,6 +222,14 @@ def test_a_route_with_snis_is_let_in_by_them_alone(guarded: Guarded) -> None:
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
+@pytest.mark.parametrize("client", [None, ALICE, BOB], ids=["none", "one", "other"])
+def test_authentication_comes_before_addresses(guarded: Guarded, client: pki.Cert | None) -> None:
+    before = len(guarded.peer.requests)
+    assert guarded.ask("far.test", client).status == (403 if client is ALICE else 401)
+    assert len(guarded.peer.requests) == before
+
+
+@pytest.mark.parametrize("tickets", [True, False], ids=["ticket", "id"])
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("name", "client"),
@@ -230,10 +240,10 @@ VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
          "without-certificate", "self-signed", "same-authority"],
 )  # fmt: skip
 def test_a_session_of_another_name_does_not_let_in(
-    guarded: Guarded, name: str | None, client: pki.Cert | None, version: str
+    guarded: Guarded, name: str | None, client: pki.Cert | None, version: str, *, tickets: bool
 ) -> None:
     only = VERSIONS[version]
-    session = guarded.resumed(name, client, minimum=only, maximum=only)
+    session = guarded.resumed(name, client, minimum=only, maximum=only, tickets=tickets)
     before = len(guarded.peer.requests)
     try:
         answer = guarded.ask("one.test", resume=session)

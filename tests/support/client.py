@@ -105,12 +105,14 @@ def client_context(
     client: Identity | None = None,
     ca: str | None = None,
     alpn: Sequence[str] = (),
+    tickets: bool = True,
 ) -> ssl.SSLContext:
     """Make a client's context; it verifies only when given `ca` (PEM).
 
     `auth` makes a client that can verify only RSA or only ECDSA signatures. The library
     cannot choose signature algorithms, so such a client speaks TLS 1.2, where the cipher
-    suite decides; `raw_handshake(version='1.3')` shows the same over TLS 1.3.
+    suite decides; `raw_handshake(version='1.3')` shows the same over TLS 1.3. Without
+    `tickets` servers keep its sessions of TLS 1.2 themselves, by their ids.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = ca is not None
@@ -126,6 +128,8 @@ def client_context(
         context.minimum_version = minimum
     if maximum is not None:
         context.maximum_version = maximum
+    if not tickets:
+        context.options |= ssl.OP_NO_TICKET
     if client is not None:
         load_identity(context, client)
     if alpn:
@@ -143,6 +147,7 @@ def handshake(
     maximum: ssl.TLSVersion | None = None,
     client: Identity | None = None,
     alpn: Sequence[str] = (),
+    tickets: bool = True,
     resume: HandshakeResult | None = None,
     keep_session: bool = False,
 ) -> HandshakeResult:
@@ -155,7 +160,13 @@ def handshake(
     """
     context = resume.context if resume else None
     context = context or client_context(
-        auth=auth, ciphers=ciphers, minimum=minimum, maximum=maximum, client=client, alpn=alpn
+        auth=auth,
+        ciphers=ciphers,
+        minimum=minimum,
+        maximum=maximum,
+        client=client,
+        alpn=alpn,
+        tickets=tickets,
     )
     with _connected(port) as plain, _secured(plain, context, server_name, resume) as secured:
         if keep_session:
