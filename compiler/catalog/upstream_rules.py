@@ -45,7 +45,7 @@ ACTIVE_CHECKS = Rule(
     name="active-health-checks-not-compiled",
     severity=Severity.WARNING,
     message=(
-        "upstream {upstream}: active health checks ({checks}) are not compiled, since stock nginx "
+        "upstream {upstream}: active health checks ({checks}) are not compiled, since nginx "
         "sends no probes; instead {instead}"
     ),
     hint="watch the targets by other means",
