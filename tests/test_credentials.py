@@ -1,9 +1,10 @@
-"""The credentials of consumers that plugins will ask for: certificates, and groups of acl."""
+"""The credentials of consumers that plugins will ask for: certificates, and groups."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID, uuid5
 
 import pytest
 from support.compiling import certificate, compile_texts
@@ -192,6 +193,104 @@ def test_a_group_is_unique_for_each_consumer() -> None:
     assert messages(acls=[{**one, "id": CA}, {**other, "id": OTHER_CA}]) == [duplicate]
     apart = [one, {**one, "consumer": "bob"}, {**one, "group": "h"}]
     assert len(accepted("acls", acls=apart)) == 3
+
+
+GOLD = {"name": "gold"}
+MEMBERS = "consumer_group_consumers"
+
+
+@pytest.mark.parametrize("named", ["gold", {"name": "gold"}, {"id": CA}, CA], ids=str)
+@pytest.mark.parametrize("consumer", ["ada", USER, {"id": USER}, {"username": "ada"}], ids=str)
+def test_a_consumer_group_and_who_is_in_it(named: Any, consumer: Any) -> None:
+    gold = {**GOLD, "id": CA, "tags": ["x"]}
+    (group,) = accepted("consumer_groups", consumer_groups=[gold])
+    assert (group.id, group.name, group.tags) == (CA, "gold", ("x",))
+    ada = {"id": USER, "username": "ada"}
+    item = {"consumer": consumer, "consumer_group": named}
+    written: list[dict[str, Any]] = [
+        {"consumer_groups": [gold], MEMBERS: [item]},
+        {"consumer_groups": [{**gold, MEMBERS: [{"consumer": consumer}]}]},
+        {"consumer_groups": [gold], "consumers": [{**ada, MEMBERS: [{"consumer_group": named}]}]},
+    ]
+    if isinstance(named, dict):
+        written.append({"consumer_groups": [gold], "consumers": [{**ada, "groups": [named]}]})
+    for more in written:
+        (found,) = accepted(MEMBERS, **more)
+        assert (found.consumer, found.consumer_group) == (USER, CA)
+
+
+def test_a_consumer_group_has_its_id_of_its_name() -> None:
+    """Kong does so where what is named is unique and nothing else is its key."""
+    kind = uuid5(UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5"), "consumer_groups")
+    (group,) = accepted("consumer_groups", consumer_groups=[GOLD])
+    assert group.id == str(uuid5(kind, "gold"))
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"consumer_groups": [{}]}, "this consumer group needs the field 'name'"),
+        ({"consumer_groups": [{"name": ""}]}, "name must not be empty"),
+        ({"consumer_groups": [{"name": 5}]}, "name must be a string, not a number"),
+        ({"consumer_groups": [GOLD, GOLD]},
+         "consumer_groups has two entities with the same name 'gold'"),
+        ({"consumer_groups": [{**GOLD, "consumers": [{"username": "ada"}]}]},
+         "consumer group 'gold' has no field 'consumers'"),
+        ({"consumers": [{"username": "ada", "groups": [{"name": "gild"}]}]},
+         "consumer_group names 'gild', but there is no such entity in consumer_groups"),
+        ({"consumers": [{"username": "ada", "groups": [{"nmae": "gold"}]}]},
+         "consumer_group must be a name or id, or a mapping with one of these, not a mapping"),
+        ({"consumers": [{"username": "ada", "groups": ["gold"]}]},
+         "each of groups must be a mapping, not a string"),
+        ({"consumers": [{"username": "ada", "groups": "gold"}]},
+         "groups must be a list, not a string"),
+        ({"consumer_groups": [GOLD], "consumers": [{"username": "ada", "groups": [GOLD, GOLD]}]},
+         f"{MEMBERS} has two entities with the same consumer and consumer_group"),
+        ({MEMBERS: [{"consumer": "ada", "consumer_group": "gold"}]},
+         "consumer_group names 'gold', but there is no such entity in consumer_groups"),
+        ({"consumer_groups": [GOLD], MEMBERS: [{"consumer": "eve", "consumer_group": "gold"}]},
+         "consumer names 'eve', but there is no such entity in consumers"),
+        ({"consumer_groups": [GOLD], MEMBERS: [{"consumer_group": "gold"}]},
+         "this consumer group consumer needs the field 'consumer'"),
+        ({MEMBERS: [{"consumer": "ada"}]},
+         "this consumer group consumer needs the field 'consumer_group'"),
+        ({"consumer_groups": [GOLD],
+          MEMBERS: [{"id": CA, "consumer": "ada", "consumer_group": "gold"}]},
+         "this consumer group consumer has no field 'id'"),
+        ({"consumer_groups": [{**GOLD, MEMBERS: [{"consumer": "ada", "consumer_group": "tin"}]},
+                              {"name": "tin"}]},
+         "consumer_group names 'tin', but the entity stands inside another one, which counts"),
+    ],
+)  # fmt: skip
+def test_what_is_reported_of_consumer_groups(written: dict[str, Any], message: str) -> None:
+    assert messages(**written) == [message]
+
+
+def test_a_key_that_stands_for_a_group_is_not_shown() -> None:
+    key = certificate("ec.key")
+    for named in ([{"name": key}], [{"id": key}], key, [key]):
+        found = messages(consumers=[{"username": "ada", "groups": named}])
+        assert len(found) == 1
+        assert key.splitlines()[1] not in found[0]
+
+
+@pytest.mark.parametrize("included", [False, True])
+def test_consumer_groups_are_counted_where_no_acl_looks_at_them(included: bool) -> None:  # noqa: FBT001
+    acl = {"allow": ["gold"], "include_consumer_groups": included}
+    member = {"username": "ada", "groups": [GOLD]}
+    outcome = compile_texts(
+        document(
+            consumer_groups=[GOLD],
+            consumers=[member],
+            plugins=[
+                {"name": "mtls-auth", "config": {"ca_certificates": [CA]}},
+                {"name": "acl", "config": acl},
+            ],
+        ),
+        "proxy_listen = 0.0.0.0:8000",
+    )
+    counted = [d.message.split(" read")[0] for d in outcome.report if d.rule.code == "K342"]
+    assert counted == ([] if included else [f"1 {MEMBERS}", "1 consumer_groups"])
 
 
 def test_what_no_plugin_uses_yet_is_counted() -> None:

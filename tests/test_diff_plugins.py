@@ -87,6 +87,12 @@ def test_writing_a_default_is_no_change(
         ("acl", {"allow": ["a", "b"]}, {"allow": ["b", "c"]},
          ("neutral", "config.allow -a +c")),
         ("acl", {"deny": ["a", "b"]}, {"deny": ["b"]}, ("weakens", "config.deny -a")),
+        ("acl", {"allow": ["a"]}, {"allow": ["a"], "include_consumer_groups": True},
+         ("weakens", "config.include_consumer_groups false → true")),
+        ("acl", {"deny": ["a"]}, {"deny": ["a"], "include_consumer_groups": True},
+         ("strengthens", "config.include_consumer_groups false → true")),
+        ("acl", {"deny": ["a"], "include_consumer_groups": True}, {"deny": ["a"]},
+         ("weakens", "config.include_consumer_groups true → false")),
         ("ip-restriction", {"allow": ["10.0.0.1"]}, {"deny": ["10.0.0.1"]},
          ("neutral", "config.deny unset → [10.0.0.1]; config.allow [10.0.0.1] → unset")),
         ("ip-restriction", {"deny": ["::1"]}, {"deny": ["::1"], "allow": ["10.0.0.1"]},
@@ -147,6 +153,58 @@ def test_credentials_come_and_go(sides: Sides, kind: str, name: str, held: dict[
     assert sides.document()["changes"][0]["after"] == {"consumer": "ada", **held}
     sides.write(credentials(**{kind: [held]}), credentials())
     assert changes(sides) == [("neutral", f"{name} a of ada: removed")]
+
+
+def test_members_of_consumer_groups_come_and_go(sides: Sides) -> None:
+    groups = {"consumer_groups": [{"name": "gold"}, {"name": "tin"}]}
+    without = {**credentials(), **groups}
+    gold, tin = ({**credentials(groups=[{"name": name}]), **groups} for name in ("gold", "tin"))
+    added = ("neutral", "consumer group consumer ada in gold: added")
+    sides.write(without, gold)
+    assert changes(sides) == [added]
+    assert sides.document()["changes"][0]["after"] == {"consumer": "ada", "consumer_group": "gold"}
+    sides.write(tin, gold)
+    assert changes(sides) == [added, ("neutral", "consumer group consumer ada in tin: removed")]
+    sides.write(gold, without)
+    assert changes(sides) == [("neutral", "consumer group consumer ada in gold: removed")]
+
+
+def test_a_consumer_group_with_another_name_or_id(sides: Sides) -> None:
+    old, new = (
+        {**credentials(groups=[{"id": CERT_ID}]), "consumer_groups": [{"id": CERT_ID, "name": n}]}
+        for n in ("gold", "tin")
+    )
+    sides.write(old, new)
+    assert changes(sides) == [("neutral", "consumer group tin: name gold → tin")]
+    before, after = {"name": "tin", "id": CERT_ID}, {"name": "tin", "tags": ["x"]}
+    sides.write({"consumer_groups": [before]}, {"consumer_groups": [after]})
+    assert changes(sides) == [("neutral", "consumer group tin: tags unset → [x]")]
+
+
+def test_how_a_member_is_written_is_no_change(sides: Sides) -> None:
+    gold = {"name": "gold", "id": CERT_ID}
+    old = {**credentials(groups=[{"name": "gold"}]), "consumer_groups": [gold]}
+    member = {"consumer": {"username": "ada"}, "consumer_group": CERT_ID}
+    for new in (
+        {**credentials(), "consumer_groups": [gold], "consumer_group_consumers": [member]},
+        {**credentials(groups=[{"name": "gold"}]), "consumer_groups": [{"name": "gold"}]},
+    ):
+        sides.write(old, new)
+        assert changes(sides) == []
+
+
+def test_the_consumer_group_of_a_plugin(sides: Sides) -> None:
+    inside = {"name": "ip-restriction", "config": {"deny": ["::1"]}}
+    gold, tin = {"name": "gold"}, {"name": "tin"}
+    old = {"consumer_groups": [{**gold, "plugins": [inside]}, tin]}
+    new = {"consumer_groups": [gold, tin], "plugins": [{**inside, "consumer_group": "gold"}]}
+    sides.write(old, new)
+    assert changes(sides) == []
+    sides.write(old, {**new, "plugins": [{**inside, "consumer_group": "tin"}]})
+    assert [message for _, message in changes(sides)] == [
+        "plugin ip-restriction of consumer group gold: removed",
+        "plugin ip-restriction of consumer group tin: added",
+    ]
 
 
 def test_a_changed_credential(sides: Sides) -> None:

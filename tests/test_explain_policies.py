@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 CA = pki.ca("Clients")
 CA_ID = "11111111-0000-4000-8000-000000000001"
+BOB = "22222222-0000-4000-8000-000000000002"
 
 
 def plugin(kind: str, **config: Any) -> dict[str, Any]:
@@ -23,6 +24,8 @@ ROUTES = {
     "addresses": [plugin("ip-restriction", allow=["10.0.0.0/8", "2001:db8::/32"],
                          deny=["10.1.0.0/16"], status=404)],
     "groups": [MTLS, plugin("acl", allow=["staff"])],
+    "gold": [MTLS, plugin("acl", allow=["gold"], include_consumer_groups=True)],
+    "not-gold": [MTLS, plugin("acl", deny=["gold"], include_consumer_groups=True)],
     "nobody": [plugin("acl", deny=["staff"]), plugin("request-termination")],
     "closed": [plugin("request-termination", status_code=200, message="closed")],
     "some": [plugin("request-termination", status_code=410, trigger="X-Stop")],
@@ -38,7 +41,11 @@ def guarded(gateway: Gateway) -> Gateway:
     gateway.write(
         {
             "ca_certificates": [{"id": CA_ID, "cert": CA.cert_pem}],
-            "consumers": [{"username": "alice", "acls": [{"group": "staff"}]}],
+            "consumer_groups": [{"name": "gold"}],
+            "consumers": [
+                {"username": "alice", "acls": [{"group": "staff"}]},
+                {"id": BOB, "username": "bob", "groups": [{"name": "gold"}]},
+            ],
             "services": [{"name": "s", "url": "http://192.0.2.1", "routes": routes}],
         },
         trusted_ips="192.0.2.0/24",
@@ -91,6 +98,18 @@ def test_groups(guarded: Gateway) -> None:
     assert answer["status"] == 200
     assert answer["acl"]["allow"] == ["staff"]
     assert len(answer["acl"]["consumers"]) == 1
+
+
+@pytest.mark.parametrize(("name", "who"), [("gold", ""), ("not-gold", "all but ")])
+def test_consumer_groups(guarded: Gateway, name: str, who: str) -> None:
+    answer = guarded.ask("request", "GET", f"https://a.test/{name}")
+    assert answer["acl"]["include_consumer_groups"] is True
+    assert answer["acl"]["consumers"] == [BOB]
+    text = guarded.run("request", "GET", f"https://a.test/{name}").stdout
+    assert f"  let in: {who}members of gold, as consumer groups, too (acl, kong.json:" in text
+    other = guarded.ask("request", "GET", "https://a.test/groups")["acl"]
+    assert other["include_consumer_groups"] is False
+    assert BOB not in other["consumers"]
 
 
 def test_preflights(guarded: Gateway) -> None:

@@ -57,6 +57,19 @@ def test_plugins_of_consumers_are_refused(name: str, field: str) -> None:
     assert outcome.compiled is None
 
 
+def test_plugins_inside_a_consumer_group_are_refused_as_well() -> None:
+    group = {"name": "gold", "plugins": [plugin("rate-limiting", minute=5)]}
+    outcome = compiled(consumer_groups=[group])
+    assert "plugin rate-limiting (consumer group gold) is not compiled" in outcome.diagnostics
+    assert outcome.compiled is None
+
+
+def test_what_overrides_plugins_for_a_consumer_group_is_counted() -> None:
+    override = {"name": "rate-limiting-advanced", "config": {"limit": [1], "window_size": [1]}}
+    outcome = compiled(consumer_groups=[{"name": "gold", "consumer_group_plugins": [override]}])
+    assert "1 consumer_group_plugins read, but not compiled" in outcome.diagnostics
+
+
 def test_a_type_that_would_end_its_header() -> None:
     bad = plugin("request-termination", body="x", content_type="text/html\r\nX-Own: 1")
     assert "K527" in compiled(bad).codes

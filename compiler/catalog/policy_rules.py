@@ -28,13 +28,6 @@ ECHO = Rule(
     hint="switch echo off: then message or body is what is answered",
 )
 
-CONSUMER_GROUPS = Rule(
-    code="K523",
-    name="consumer-groups-not-compiled",
-    severity=Severity.ERROR,
-    message="plugin acl ({scope}): include_consumer_groups is not compiled",
-    hint="name the groups in acls of the consumers, and switch include_consumer_groups off",
-)
 GROUPS_OF_NOBODY = Rule(
     code="K524",
     name="groups-without-authentication",
@@ -67,7 +60,6 @@ RULES = (
     STATUS,
     STREAM_ADDRESSES,
     ECHO,
-    CONSUMER_GROUPS,
     GROUPS_OF_NOBODY,
     GROUPS_BY_SUBJECT,
     VALUE,

@@ -148,6 +148,18 @@ ACL_GROUP: Mapping[str, Field] = {
     "group": required(TEXT),
 }
 
+CONSUMER_GROUP: Mapping[str, Field] = {
+    **COMMON,
+    "name": required(TEXT),
+}
+
+# Kong gives a membership neither id nor tags.
+CONSUMER_GROUP_MEMBER: Mapping[str, Field] = {
+    **{name: field for name, field in COMMON.items() if name not in ("id", "tags")},
+    "consumer": reference("consumers", required=True),
+    "consumer_group": reference("consumer_groups", required=True),
+}
+
 CERTIFICATE_CREDENTIAL: Mapping[str, Field] = {
     **COMMON,
     "consumer": reference("consumers", required=True),
@@ -165,6 +177,8 @@ SCHEMAS: Mapping[str, Mapping[str, Field]] = {
     "ca_certificates": CA_CERTIFICATE,
     "plugins": PLUGIN,
     "consumers": CONSUMER,
+    "consumer_groups": CONSUMER_GROUP,
+    "consumer_group_consumers": CONSUMER_GROUP_MEMBER,
     "acls": ACL_GROUP,
     "mtls_auth_credentials": CERTIFICATE_CREDENTIAL,
     "header_cert_auth_credentials": CERTIFICATE_CREDENTIAL,
@@ -194,9 +208,25 @@ CHILDREN: Mapping[str, Mapping[str, str]] = {
         "services": "client_certificate",
         "upstreams": "client_certificate",
     },
-    "consumers": {"plugins": "consumer", **dict.fromkeys(CREDENTIALS, "consumer")},
+    "consumers": {
+        "plugins": "consumer",
+        "consumer_group_consumers": "consumer",
+        "groups": "consumer",
+        **dict.fromkeys(CREDENTIALS, "consumer"),
+    },
+    "consumer_groups": {
+        "plugins": "consumer_group",
+        "consumer_group_consumers": "consumer_group",
+        "consumer_group_plugins": "consumer_group",
+    },
 }
 """Which kinds may stand inside an entity, and the field that then names that entity."""
+
+LINKS: Mapping[str, tuple[str, str]] = {"groups": ("consumer_group_consumers", "consumer_group")}
+"""What stands inside an entity as a list of others: the kind of what links them, and its field.
+
+decK writes the groups of a consumer that way.
+"""
 
 NAMES: Mapping[str, str] = {
     "services": "name",
@@ -217,6 +247,7 @@ UNIQUE: Mapping[str, tuple[str, ...]] = {
     "routes": ("name",),
     "upstreams": ("name",),
     "consumers": ("username", "custom_id"),
+    "consumer_groups": ("name",),
     "plugins": ("instance_name",),
     **{kind: (field,) for kind, field in CREDENTIALS.items() if field},
 }
@@ -224,6 +255,7 @@ UNIQUE: Mapping[str, tuple[str, ...]] = {
 
 UNIQUE_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "acls": ("consumer", "group"),
+    "consumer_group_consumers": ("consumer", "consumer_group"),
     "mtls_auth_credentials": ("subject_name", "ca_certificate"),
     "header_cert_auth_credentials": ("subject_name", "ca_certificate"),
 }
@@ -242,9 +274,7 @@ UNCOMPILED_KINDS = frozenset(
         "admins",
         "applications",
         "clustering_data_planes",
-        "consumer_group_consumers",
         "consumer_group_plugins",
-        "consumer_groups",
         "custom_plugins",
         "degraphql_routes",
         "developers",

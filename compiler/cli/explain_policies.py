@@ -26,7 +26,9 @@ def policy_lines(access: Access) -> Iterator[str]:
         yield f"  let in: from {allowed}{denied} ({_by(asks.plugin)})"
     if access.groups is not None:
         who = "all but members of" if access.groups.denies else "members of"
-        yield f"  let in: {who} {', '.join(access.groups.groups)} ({_by(access.groups.plugin)})"
+        which = ", as consumer groups, too" if access.groups.includes_consumer_groups else ""
+        groups = f"{', '.join(access.groups.groups)}{which}"
+        yield f"  let in: {who} {groups} ({_by(access.groups.plugin)})"
     if access.termination is not None:
         ends = access.termination
         only = "" if ends.trigger is None else f" where a header or argument is {ends.trigger}"
@@ -54,6 +56,7 @@ def policies_json(access: Access) -> dict[str, Any]:
             "id": groups.plugin.id,
             "allow": [] if groups.denies else list(groups.groups),
             "deny": list(groups.groups) if groups.denies else [],
+            "include_consumer_groups": groups.includes_consumer_groups,
             "consumers": list(groups.members),
         },
         "request_termination": None if ends is None else {

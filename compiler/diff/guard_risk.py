@@ -19,6 +19,7 @@ _KEEPING_OUT = ("config.deny", "protocols")
 _LAX = ("config.skip_consumer_lookup", "config.allow_partial_chain")
 _STRICT = ("config.ssl_verify", "config.secure_source")
 _STAND_INS = ("config.anonymous", "config.default_consumer")
+_INCLUDED = "config.include_consumer_groups"
 _REVOCATION = ("SKIP", "IGNORE_CA_ERROR", "STRICT")
 
 
@@ -48,6 +49,8 @@ def _steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Step
         yield _switched(before.get(name), after.get(name))
     for name in _STRICT:
         yield _switched(after.get(name), before.get(name))
+    included = _switched(*(fields.get(_INCLUDED) for fields in (before, after)))
+    yield included[::-1] if after.get("config.deny") else included
     name = "config.revocation_check_mode"
     if before.get(name) in _REVOCATION and after.get(name) in _REVOCATION:
         was, is_now = _REVOCATION.index(before[name]), _REVOCATION.index(after[name])

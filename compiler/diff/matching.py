@@ -47,7 +47,7 @@ def _name(record: Record) -> Hashable | None:
     # Plugins share their names, and a target or credential is nothing without its owner.
     if record.kind == "plugins":
         return record.fields.get("instance_name")
-    unique = {"services", "routes", "upstreams", "consumers", "snis"}
+    unique = {"services", "routes", "upstreams", "consumers", "consumer_groups", "snis"}
     return record.name if record.kind in unique else None
 
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from compiler.model.x509 import KeyPair
 
 KINDS = (
-    "ca_certificates", "certificates", "services", "upstreams", "consumers", "routes", "snis",
-    "targets", "plugins", "acls", "mtls_auth_credentials", "header_cert_auth_credentials",
+    "ca_certificates", "certificates", "services", "upstreams", "consumers", "consumer_groups",
+    "routes", "snis", "targets", "plugins", "consumer_group_consumers", "acls",
+    "mtls_auth_credentials", "header_cert_auth_credentials",
 )  # fmt: skip
 """The kinds whose fields are known, each behind those that it refers to."""
 
@@ -32,7 +33,9 @@ _REFERENCES = {
     "service": "services", "route": "routes", "consumer": "consumers", "upstream": "upstreams",
     "certificate": "certificates", "client_certificate": "certificates",
     "ca_certificates": "ca_certificates", "ca_certificate": "ca_certificates",
+    "consumer_group": "consumer_groups",
 }  # fmt: skip
+_SCOPE = ("route", "service", "consumer", "consumer_group")
 _SETS = frozenset(
     {"tags", "protocols", "methods", "hosts", "paths", "snis", "sources", "destinations"}
 )
@@ -151,10 +154,10 @@ class RecordMaker:
             return f"{label} of {found['upstream'].label}"
         if kind in _CREDENTIALS:
             return f"{label} of {found['consumer'].label}"
+        if kind == "consumer_group_consumers":
+            return f"{found['consumer'].label} in {found['consumer_group'].label}"
         if kind == "plugins":
-            scope = [
-                f"{f} {found[f].label}" for f in ("route", "service", "consumer") if f in found
-            ]
+            scope = [f"{f.replace('_', ' ')} {found[f].label}" for f in _SCOPE if f in found]
             return f"{label} of {' and '.join(scope)}" if scope else f"{label} (global)"
         if kind == "routes" and label == entity.id:
             where = [", ".join(found[f]) for f in ("hosts", "paths", "methods") if f in found]
@@ -163,8 +166,7 @@ class RecordMaker:
 
     def _anchors(self, kind: str, entity: Entity, found: Mapping[str, Any]) -> tuple[Any, ...]:
         if kind == "plugins":
-            scope = [found.get(f) for f in ("service", "route", "consumer", "consumer_group")]
-            return (("plugin", found["name"], *scope),)
+            return (("plugin", found["name"], *(found.get(f) for f in _SCOPE)),)
         if kind == "targets" or kind in _CREDENTIALS:
             owner = found["upstream" if kind == "targets" else "consumer"]
             return ((kind, owner, entity.ref.name),)  # type: ignore[attr-defined]  # as above
@@ -231,9 +233,6 @@ class RecordMaker:
             value = entity.source.get(name)
             if not known.compiled and value is not None:
                 yield name, self._masker.value(name, value)
-        group = entity.source.get("consumer_group")
-        if group is not None:
-            yield "consumer_group", self._masker.value("", group)
 
     def _of_uncompiled(self, item: Uncompiled) -> Record:
         source, kind = item.source, item.kind

@@ -30,6 +30,7 @@ _CONSUMER = "$consumer_id"
 _SUBJECT = "$client_cert_dn"
 _NAME = "$certificate_common_name"
 _GROUPS_OF = "$groups_of_consumer"
+_ALL_GROUPS_OF = "$all_groups_of_consumer"
 _REFUSED = Literal("1")
 _LET_IN = Literal("")
 # `set` comes first, but what is looked up before it must not be kept.
@@ -42,7 +43,7 @@ def group_told(access: Access) -> Iterator[tuple[str, str]]:
     if rule is None or rule.hides:
         return
     if _knows_consumers(access):
-        yield CONSUMER_GROUPS, _GROUPS_OF
+        yield CONSUMER_GROUPS, _groups_variable(rule)
     if _knows_names(access):
         yield AUTHENTICATED_GROUPS, _group_name(access)
 
@@ -83,7 +84,7 @@ def _maps(access: Access, plan: Plan) -> Iterator[Map]:
         yield _by_name(access, rule)
     if _knows_consumers(access):
         yield _by_consumer(access, rule)
-        yield _groups_of(plan)
+        yield _groups_of(rule, plan)
 
 
 def _by_consumer(access: Access, rule: GroupRule) -> Map:
@@ -120,19 +121,25 @@ def _by_name(access: Access, rule: GroupRule) -> Map:
     )
 
 
-def _groups_of(plan: Plan) -> Map:
+def _groups_of(rule: GroupRule, plan: Plan) -> Map:
+    groups_of = plan.memberships.seen_by(rule)
+    which = ", consumer groups included" if rule.includes_consumer_groups else ""
     return Map(
-        why="the groups that a consumer is in",
+        why=f"the groups that a consumer is in{which}",
         source=Expression(_CONSUMER),
-        variable=_GROUPS_OF,
+        variable=_groups_variable(rule),
         default=_LET_IN,
         entries=tuple(
-            (Literal(consumer.id), expression(", ".join(plan.memberships[consumer.id])))
+            (Literal(consumer.id), expression(", ".join(groups_of[consumer.id])))
             for consumer in sorted(plan.consumers, key=lambda consumer: consumer.id)
-            if consumer.id in plan.memberships
+            if consumer.id in groups_of
         ),
         options=_FRESH,
     )
+
+
+def _groups_variable(rule: GroupRule) -> str:
+    return _ALL_GROUPS_OF if rule.includes_consumer_groups else _GROUPS_OF
 
 
 def _knows_consumers(access: Access) -> bool:
@@ -148,7 +155,8 @@ def _group_name(access: Access) -> str:
 
 
 def _in_words(rule: GroupRule) -> str:
-    return f"{'in' if rule.denies else 'not in'} {', '.join(rule.groups)} (acl)"
+    by = "acl, consumer groups included" if rule.includes_consumer_groups else "acl"
+    return f"{'in' if rule.denies else 'not in'} {', '.join(rule.groups)} ({by})"
 
 
 def _verdict(access: Access, rule: GroupRule) -> str:
@@ -163,5 +171,5 @@ def _name_verdict(access: Access, rule: GroupRule) -> str:
 
 
 def _digest(rule: GroupRule, kind: str) -> str:
-    text = repr((rule.groups, rule.denies, kind))
+    text = repr((rule.groups, rule.denies, kind, *rule.includes_consumer_groups * ("all",)))
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]

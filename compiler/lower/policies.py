@@ -64,6 +64,6 @@ def policy_texts(plan: Plan) -> Iterator[str]:
     yield from cross_origin_texts(plan)
     for consumer in plan.consumers:
         yield from (consumer.username or "", consumer.custom_id or "")
-        yield from plan.memberships.get(consumer.id, ())
+        yield from plan.memberships.all.get(consumer.id, ())
     for credentials in plan.credentials.values():
         yield from (credential.name for credential in credentials)

@@ -9,6 +9,8 @@ from compiler.model.revocation import NO_LISTS, RevocationLists
 from compiler.model.values import value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from compiler.model.entities import Consumer, Plugin
     from compiler.model.x509 import Bundle
 
@@ -160,15 +162,32 @@ class AddressRestriction:
 class GroupRule:
     """Members of which groups may ask (acl): all of `groups`, with `denies` all others.
 
-    `members` are the ids of the consumers that are in one of them. With `hides` upstreams are not
-    told in which groups somebody is.
+    `members` are the ids of the consumers that are in one of them. With `includes_consumer_groups`
+    those groups count that are entities of their own, too. With `hides` upstreams are not told in
+    which groups somebody is.
     """
 
     plugin: Plugin = field(compare=False)
     groups: tuple[str, ...]
     members: tuple[str, ...]
     denies: bool
+    includes_consumer_groups: bool
     hides: bool
+
+
+@value(kw_only=True)
+class Memberships:
+    """The groups of each consumer that is in any, by its id.
+
+    `acl` are those that `acls` name, `all` are these and behind them the consumer groups.
+    """
+
+    acl: Mapping[str, tuple[str, ...]]
+    all: Mapping[str, tuple[str, ...]]
+
+    def seen_by(self, rule: GroupRule) -> Mapping[str, tuple[str, ...]]:
+        """Return the groups that count for *rule*."""
+        return self.all if rule.includes_consumer_groups else self.acl
 
 
 @value(kw_only=True)

@@ -245,6 +245,31 @@ class AclGroup(Entity):
 
 
 @value(kw_only=True)
+class ConsumerGroup(Entity):
+    """A group of consumers that is an entity of its own."""
+
+    name: str
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("consumer_group", self.id, self.name)
+
+
+@value(kw_only=True)
+class ConsumerGroupMember(Entity):
+    """That a consumer is in such a group."""
+
+    consumer: str
+    consumer_group: str
+
+    @property
+    def ref(self) -> EntityRef:
+        """Return what diagnostics call it."""
+        return EntityRef("consumer_group_consumer", self.id)
+
+
+@value(kw_only=True)
 class Uncompiled:
     """An entity of a kind that is read but not compiled (a credential, a vault, a key, …).
 
@@ -269,6 +294,8 @@ class Entities:
     ca_certificates: Mapping[str, CaCertificate]
     plugins: Mapping[str, Plugin]
     consumers: Mapping[str, Consumer]
+    consumer_groups: Mapping[str, ConsumerGroup]
+    consumer_group_consumers: Mapping[str, ConsumerGroupMember]
     acls: Mapping[str, AclGroup]
     mtls_auth_credentials: Mapping[str, CertificateCredential]
     header_cert_auth_credentials: Mapping[str, CertificateCredential]

@@ -14,7 +14,7 @@ from compiler.model.values import value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.model.access import Handshake, Match
+    from compiler.model.access import Handshake, Match, Memberships
     from compiler.model.answers import ErrorTexts, Headers
     from compiler.model.balancing import Lookup
     from compiler.model.destinations import TlsPolicy, UpstreamGroup
@@ -87,7 +87,7 @@ class Plan:
     """Those as whom somebody may be let in."""
     credentials: Mapping[str, tuple[Match, ...]]
     """What tells consumers by a name in a certificate, by plugin."""
-    memberships: Mapping[str, tuple[str, ...]]
+    memberships: Memberships
     """The groups that each consumer is in."""
     groups: tuple[UpstreamGroup, ...]
     common_tls: TlsPolicy | None

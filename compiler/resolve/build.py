@@ -10,6 +10,8 @@ from compiler.model.entities import (
     Certificate,
     CertificateCredential,
     Consumer,
+    ConsumerGroup,
+    ConsumerGroupMember,
     Plugin,
     Route,
     Service,
@@ -209,6 +211,22 @@ def build_acl_group(draft: Draft, values: Values, _problems: Problems) -> AclGro
     )
 
 
+def build_consumer_group(draft: Draft, values: Values, _problems: Problems) -> ConsumerGroup:
+    """Return a group of consumers."""
+    tags = values["tags"] or ()
+    return ConsumerGroup(id=draft.id, tags=tags, source=draft.node, name=values["name"])
+
+
+def build_member(draft: Draft, values: Values, _problems: Problems) -> ConsumerGroupMember:
+    """Return a consumer's place in a group."""
+    return ConsumerGroupMember(
+        id=draft.id,
+        source=draft.node,
+        consumer=values["consumer"],
+        consumer_group=values["consumer_group"],
+    )
+
+
 BUILDERS: Mapping[str, Callable[[Draft, Values, Problems], Entity]] = {
     "services": build_service,
     "routes": build_route,
@@ -219,6 +237,8 @@ BUILDERS: Mapping[str, Callable[[Draft, Values, Problems], Entity]] = {
     "ca_certificates": build_ca_certificate,
     "plugins": build_plugin,
     "consumers": build_consumer,
+    "consumer_groups": build_consumer_group,
+    "consumer_group_consumers": build_member,
     "acls": build_acl_group,
     "mtls_auth_credentials": build_credential,
     "header_cert_auth_credentials": build_credential,

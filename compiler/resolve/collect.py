@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from compiler.catalog import entity_rules as rules
-from compiler.catalog.schemas import CHILDREN, SCHEMAS, UNCOMPILED_KINDS
+from compiler.catalog.schemas import CHILDREN, LINKS, SCHEMAS, UNCOMPILED_KINDS
 from compiler.model.document import MappingNode, SequenceNode
 from compiler.resolve.drafts import Draft
 from compiler.resolve.format_versions import check_top_level, is_old_format, migrate_route
@@ -45,17 +45,33 @@ class _Collector:
         self, kind: str, holder: MappingNode, document: Document, parent: Draft | None
     ) -> None:
         """Collect the list of *kind* in *holder*, and all that stands in its entities."""
+        if parent is not None and kind in LINKS:
+            self._collect_links(kind, holder, document, parent)
+            return
         children = CHILDREN.get(kind, {})
         field = None if parent is None else CHILDREN[parent.kind][kind]
         for node in self._items(kind, holder, parent):
             old_route = kind == "routes" and self.old_format
             own = migrate_route(node) if old_route else node
-            draft = Draft(kind, own, document, parent, field)
-            draft.id = self.identifiers.identify(draft)
-            self.drafts.append(draft)
+            draft = self._add(Draft(kind, own, document, parent, field))
             for child in children:
                 if child in node:
                     self.collect(child, node, document, draft)
+
+    def _collect_links(
+        self, name: str, holder: MappingNode, document: Document, parent: Draft
+    ) -> None:
+        """Collect what links *parent* to each of those that its list of that *name* names."""
+        kind, field = LINKS[name]
+        for item in self._items(name, holder, parent):
+            node = MappingNode(item.file, item.position)
+            node[field] = item
+            self._add(Draft(kind, node, document, parent, CHILDREN[parent.kind][name]))
+
+    def _add(self, draft: Draft) -> Draft:
+        draft.id = self.identifiers.identify(draft)
+        self.drafts.append(draft)
+        return draft
 
     def _items(self, kind: str, holder: MappingNode, parent: Draft | None) -> Iterator[MappingNode]:
         items = holder[kind]

@@ -120,7 +120,8 @@ class _Resolver:
     def uncompiled(self, draft: Draft) -> Uncompiled:
         """Return an entity of a kind that is only read, with the consumer it belongs to."""
         self.problems.draft = draft
-        parent = draft.parent.id if draft.parent is not None else None
+        of_consumer = draft.parent is not None and draft.parent_field == "consumer"
+        parent = draft.parent.id if draft.parent is not None and of_consumer else None
         named = draft.node.get("consumer")
         if parent is None and named is not None and draft.kind in CREDENTIALS:
             checker = self._plan("plugins", None).checkers["consumer"]

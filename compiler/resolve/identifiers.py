@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 # Kong's own namespace for entities of declarative files.
 _ENTITIES = UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5").bytes
-_NAMED_BY_NAME = frozenset({"services", "routes", "upstreams", "consumers", "snis"})
+_NAMED_BY_NAME = frozenset(
+    {"services", "routes", "upstreams", "consumers", "consumer_groups", "snis"}
+)
 _PARENTS = frozenset({"route", "service", "consumer", "upstream"})
 _KEY_PARTS = {
     "acls": ("consumer", "group"),

@@ -28,6 +28,9 @@ _OF_CONSUMERS = {
 }
 """Kinds of entities, and the plugins to which alone they matter."""
 
+_OF_CONSUMER_GROUPS = ("consumer_groups", "consumer_group_consumers")
+"""Kinds of entities that matter to acl alone, and there only where it is told to look at them."""
+
 _PROTECTION = "routes are served with less protection than was asked for"
 
 
@@ -96,9 +99,13 @@ def check_uncompiled(config: Config, *, target: str, report: Report) -> None:
     counts = Counter(entity.kind for entity in config.entities.uncompiled)
     for entity in config.entities.uncompiled:
         first.setdefault(entity.kind, entity.source.place())
-    for kind, plugins in _OF_CONSUMERS.items():
+    unused = [kind for kind, plugins in _OF_CONSUMERS.items() if used.isdisjoint(plugins)]
+    acls = compiled_plugins(config, target, "acl")
+    if not any(plugin.config.get("include_consumer_groups") for plugin in acls):
+        unused += _OF_CONSUMER_GROUPS
+    for kind in unused:
         found = getattr(config.entities, kind)
-        if found and used.isdisjoint(plugins):
+        if found:
             counts[kind] = len(found)
             first[kind] = next(iter(found.values())).source.place()
     for kind, count in sorted(counts.items()):
@@ -115,4 +122,6 @@ def scope_of(plugin: Plugin, config: Config) -> str:
         parts.append(f"service {entities.services[plugin.service].label}")
     if plugin.consumer is not None and plugin.consumer in entities.consumers:
         parts.append(f"consumer {entities.consumers[plugin.consumer].ref.name}")
+    if plugin.consumer_group is not None and plugin.consumer_group in entities.consumer_groups:
+        parts.append(f"consumer group {entities.consumer_groups[plugin.consumer_group].name}")
     return ", ".join(parts) or "all routes"

@@ -30,24 +30,11 @@ def check_policies(config: Config, target: str, report: Report) -> None:
                 _report_status(plugin, "no error of HTTP", "400 to 599", config, report)
             elif len(seen) > _MOST_STATUSES:
                 _report_status(plugin, "one of too many", "another plugin", config, report)
-    for plugin in compiled_plugins(config, target, "acl"):
-        _check_groups(plugin, config, report)
     for plugin in compiled_plugins(config, target, "request-termination"):
         _check_termination(plugin, config, report)
         seen.add(plugin.config["status_code"])
         if len(seen) > _MOST_STATUSES:
             _report_status(plugin, "one of too many", "another plugin", config, report)
-
-
-def _check_groups(plugin: Plugin, config: Config, report: Report) -> None:
-    # Versions before 3.6 have no such field.
-    if plugin.config.get("include_consumer_groups"):
-        report.add(
-            rules.CONSUMER_GROUPS,
-            plugin.written.place("include_consumer_groups"),
-            entity=plugin.ref,
-            scope=scope_of(plugin, config),
-        )
 
 
 def _check_termination(plugin: Plugin, config: Config, report: Report) -> None:

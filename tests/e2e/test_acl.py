@@ -64,6 +64,7 @@ def guarded_by(auth: dict[str, Any] | None, **acl: Any) -> list[dict[str, Any]]:
 BY_CN = {"skip_consumer_lookup": True}
 BY_DN = {"skip_consumer_lookup": True, "authenticated_group_by": "DN"}
 OR_NOBODY = {"anonymous": "nobody"}
+INCLUDED = {"include_consumer_groups": True}
 
 ROUTES = {
     "allow.test": guarded_by({}, allow=["staff", "$uri; }"]),
@@ -80,6 +81,15 @@ ROUTES = {
     "not-both.test": guarded_by({**BY_CN, **OR_NOBODY}, deny=["bob", "guests"]),
     "unknown.test": guarded_by(None, allow=["staff"]),
     "unknown-deny.test": guarded_by(None, deny=["staff"]),
+    "gold.test": guarded_by({}, allow=["gold", "$uri; {"], **INCLUDED),
+    "not-gold.test": guarded_by({}, deny=["gold"], **INCLUDED),
+    "staff-or-gold.test": guarded_by({}, allow=["staff", "gold"], **INCLUDED),
+    "hidden-gold.test": guarded_by({}, allow=["gold"], hide_groups_header=True, **INCLUDED),
+    "gold-acl.test": guarded_by({}, allow=["gold"]),
+    "not-gold-acl.test": guarded_by({}, deny=["gold"]),
+    "gold-guests.test": guarded_by(OR_NOBODY, allow=["walk-ins"], **INCLUDED),
+    "not-gold-guests.test": guarded_by(OR_NOBODY, deny=["walk-ins"], **INCLUDED),
+    "gold-cn.test": guarded_by(BY_CN, allow=["gold"], **INCLUDED),
     "free.test": [],
 }
 
@@ -101,7 +111,23 @@ def entities(port: int) -> dict[str, Any]:
                 {"name": "request-termination", "config": {"status_code": 200, "body": "in"}}]},
             {"name": "none", "hosts": ["none.test"], "plugins": guarded_by({}, allow=["staff"])},
         ],
+        "consumer_groups": [
+            {"name": "gold", "consumer_group_consumers": [{"consumer": "grace"}]},
+            {"name": "amber"},
+            {"name": "walk-ins"},
+            {"name": "$uri; {"},
+        ],
+        "consumer_group_consumers": [
+            {"consumer": "heidi", "consumer_group": "gold"},
+            {"consumer": "heidi", "consumer_group": "amber"},
+            {"consumer": NOBODY, "consumer_group": {"name": "walk-ins"}},
+        ],
         "consumers": [
+            member("frank", groups=[{"name": "gold"}]),
+            member("grace", "gold", "staff"),
+            member("heidi", "staff"),
+            member("ivan", "gold"),
+            member("judy", groups=[{"name": "$uri; {"}]),
             member("alice", "staff", "night, shift"),
             member("bob", "visitors"),
             member("carol"),
@@ -132,6 +158,7 @@ def cn(name: str) -> pki.Cert:
 
 
 ALICE, BOB, CAROL, DAVE, ERIN = (cn(name) for name in ("alice", "bob", "carol", "dave", "erin"))
+FRANK, GRACE, HEIDI, IVAN, JUDY = (cn(n) for n in ("frank", "grace", "heidi", "ivan", "judy"))
 
 
 def test_members_of_a_group_that_may_are_let_in_and_told(guarded: Guarded) -> None:
@@ -179,6 +206,53 @@ def test_anonymous_has_groups_as_well(guarded: Guarded) -> None:
         assert guarded.refused("no-guests.test", client)
     assert guarded.refused("guests.test", ALICE)
     assert guarded.told("no-guests.test", ALICE) == ("staff, night, shift", None)
+
+
+def test_members_of_a_consumer_group_are_let_in_and_told(guarded: Guarded) -> None:
+    assert guarded.told("gold.test", FRANK) == ("gold", None)
+    assert guarded.told("gold.test", HEIDI) == ("staff, amber, gold", None)
+    assert guarded.told("gold.test", JUDY) == ("$uri; {", None)
+    for client in (ALICE, BOB, CAROL):
+        assert guarded.refused("gold.test", client)
+
+
+def test_members_of_a_denied_consumer_group_are_refused(guarded: Guarded) -> None:
+    for client in (FRANK, GRACE, HEIDI, IVAN):
+        assert guarded.refused("not-gold.test", client)
+    assert guarded.told("not-gold.test", ALICE) == ("staff, night, shift", None)
+    assert guarded.told("not-gold.test", CAROL) == (None, None)
+
+
+def test_groups_of_either_kind_count(guarded: Guarded) -> None:
+    assert guarded.told("gold.test", IVAN) == ("gold", None)
+    assert guarded.told("staff-or-gold.test", FRANK) == ("gold", None)
+    assert guarded.told("staff-or-gold.test", GRACE) == ("gold, staff", None)
+    assert guarded.told("staff-or-gold.test", ALICE) == ("staff, night, shift", None)
+    assert guarded.refused("staff-or-gold.test", CAROL)
+    assert guarded.told("hidden-gold.test", FRANK) == (None, None)
+    assert guarded.refused("hidden-gold.test", ALICE)
+
+
+def test_consumer_groups_count_where_they_are_asked_for_alone(guarded: Guarded) -> None:
+    for client in (FRANK, HEIDI):
+        assert guarded.refused("gold-acl.test", client)
+    assert guarded.told("gold-acl.test", IVAN) == ("gold", None)
+    assert guarded.told("not-gold-acl.test", FRANK) == (None, None)
+    assert guarded.told("not-gold-acl.test", HEIDI) == ("staff", None)
+    assert guarded.refused("not-gold-acl.test", IVAN)
+
+
+def test_anonymous_is_in_consumer_groups_as_well(guarded: Guarded) -> None:
+    for client in (None, cn("unknown")):
+        assert guarded.told("gold-guests.test", client) == ("guests, walk-ins", None)
+        assert guarded.refused("not-gold-guests.test", client)
+    assert guarded.refused("gold-guests.test", FRANK)
+    assert guarded.told("not-gold-guests.test", FRANK) == ("gold", None)
+
+
+def test_who_is_no_consumer_is_in_no_consumer_group(guarded: Guarded) -> None:
+    assert guarded.told("gold-cn.test", cn("gold")) == (None, "gold")
+    assert guarded.refused("gold-cn.test", FRANK)
 
 
 def test_a_common_name_is_a_group_where_no_consumer_is_looked_for(guarded: Guarded) -> None:

@@ -95,3 +95,14 @@ def test_every_credential_has_an_answer(
     consumers = [{"username": "u", kind: [first]}, {"username": "v"}]
     outcome = compile_texts(document(consumers=consumers, **{kind: [second]}), CONF)
     assert KEY not in outcome.diagnostics
+
+
+@QUICK
+@given(VALUES, st.lists(VALUES, max_size=3), VALUES)
+def test_every_membership_has_an_answer(inside: Any, groups: list[Any], members: Any) -> None:
+    found = {
+        "consumers": [{"username": "u", "groups": inside}, {"username": "v", "groups": groups}]
+    }
+    more = {"consumer_groups": [{"name": "a"}], "consumer_group_consumers": [members]}
+    outcome = compile_texts(document(**found, **more), CONF)
+    assert KEY not in outcome.diagnostics
