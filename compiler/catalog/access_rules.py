@@ -122,10 +122,20 @@ ASKED_EVERYWHERE = Rule(
     name="client-certificates-asked-everywhere",
     severity=Severity.INFO,
     message=(
-        "clients that send no server name, or one without routes of its own, are asked for a "
-        "certificate: route {route} has neither hosts nor snis"
+        "clients are asked for a certificate in handshakes for every server name{names}, and in "
+        "those without one: route {route} has neither hosts nor snis"
     ),
     hint="give the route hosts or snis, and only their clients are asked",
+)
+ASKED_BY_NAME = Rule(
+    code="K538",
+    name="client-certificates-asked-by-name",
+    severity=Severity.INFO,
+    message=(
+        "clients are asked for a certificate in handshakes for {names}, and neither in those for "
+        "other server names nor in those without one{counts}"
+    ),
+    hint="kcompile explain sni NAME says it of one name",
 )
 
 NEEDS_LUA = Rule(
@@ -231,6 +241,7 @@ RULES = (
     NO_TLS_LISTENER,
     OPEN_WAY,
     ASKED_EVERYWHERE,
+    ASKED_BY_NAME,
     NEEDS_LUA,
     HEADER_FROM_ANYONE,
     HEADER_FROM_NOBODY,

@@ -232,6 +232,11 @@ class Access:
         return bool(self.authentications) or self.requests_certificate
 
     @property
+    def asks_in_handshake(self) -> bool:
+        """Tell whether handshakes ask clients for a certificate."""
+        return self.certificate is not None or self.requests_certificate
+
+    @property
     def refusals(self) -> frozenset[int]:
         """Return the statuses by which requests are refused with a message of a plugin's own."""
         found = set() if self.addresses is None else {self.addresses.status}

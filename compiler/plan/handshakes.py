@@ -14,6 +14,7 @@ from compiler.model.diagnostic import Related
 from compiler.model.values import value
 from compiler.model.x509 import Bundle
 from compiler.plan.hosts import EVERY_HOST
+from compiler.plan.sni import normal_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,7 +70,7 @@ def handshake_of(name: str | None, handshakes: Sequence[Handshake]) -> Handshake
     """
     if name is None or not handshakes:
         return next(iter(handshakes), None)
-    wanted = name.lower().removesuffix(".")
+    wanted = normal_name(name)
     named = [(pattern, found) for found in handshakes for pattern in found.names]
     matching = [(pattern, found) for pattern, found in named if _covers(pattern, wanted)]
     best = max(matching, key=lambda row: _specificity(row[0]), default=("", handshakes[0]))
@@ -79,6 +80,11 @@ def handshake_of(name: str | None, handshakes: Sequence[Handshake]) -> Handshake
 def is_named(name: str, handshakes: Sequence[Handshake]) -> bool:
     """Tell whether nginx knows the server name *name*: by itself, or by a wildcard."""
     return any(_covers(pattern, name) for found in handshakes for pattern in found.names)
+
+
+def is_closer(one: str, other: str) -> bool:
+    """Tell whether *one* is what nginx takes where a server name is one of both patterns."""
+    return _specificity(one) > _specificity(other)
 
 
 def _covers(pattern: str, name: str) -> bool:
@@ -120,10 +126,7 @@ class _Planner:
         if not any(self._demands.values()):
             return ()
         every = [self._tables[EVERY_HOST]] if EVERY_HOST in self._tables else []
-        everywhere = list(self._of_hosts(every))
-        if everywhere:
-            self._report_asked_everywhere(everywhere[0].route)
-        others = self._asked("", everywhere)
+        others = self._asked("", self._of_hosts(every))
         groups: dict[_Asked | None, list[str]] = {others: []}
         for name in self._names():
             groups.setdefault(self._asked(name, self._wanted(name)), []).append(name)
@@ -154,14 +157,14 @@ class _Planner:
 
     def _names(self) -> list[str]:
         """Return every name that hosts of routes, or snis of routes with demands, have."""
-        snis = (sni.removesuffix(".").lower() for d in self._with_snis for sni in d.route.snis)
+        snis = (normal_name(sni) for d in self._with_snis for sni in d.route.snis)
         return sorted({*self._by_name, *snis})
 
     def _wanted(self, name: str) -> Iterator[_Demand]:
         """Yield what is wanted of handshakes with *name*."""
         yield from self._of_hosts(self._looked_up(name))
         for demand in self._with_snis:
-            if any(overlap(sni.removesuffix(".").lower(), name) for sni in demand.route.snis):
+            if any(overlap(normal_name(sni), name) for sni in demand.route.snis):
                 yield demand
 
     def _of_hosts(self, tables: Iterable[HostTable]) -> Iterator[_Demand]:
@@ -223,11 +226,6 @@ class _Planner:
             route=route.label,
             subject=authority.subject,
             issuer=authority.issuer,
-        )
-
-    def _report_asked_everywhere(self, route: Route) -> None:
-        self._report.add(
-            rules.ASKED_EVERYWHERE, route.source.place(), entity=route.ref, route=route.label
         )
 
     def _report_difference(self, name: str, one: _Demand, other: _Demand) -> None:

@@ -10,6 +10,7 @@ from compiler.model.balancing import Lookup
 from compiler.model.place import Default, place_of
 from compiler.model.plan import Keepalive, ListenGroup, Plan
 from compiler.plan.access import AccessPlanner
+from compiler.plan.asked_names import report_asked
 from compiler.plan.common_tls import plan_common_policy, report_cost
 from compiler.plan.destinations import DestinationPlanner
 from compiler.plan.directives import plan_directives
@@ -138,14 +139,18 @@ def _plan_handshakes(
     inputs: Inputs,
     report: Report,
 ) -> tuple[Handshake, ...]:
-    plain = any(not listener.ssl for listener in config.settings.listeners.get("proxy", ()))
+    listeners = config.settings.listeners.get("proxy", ())
+    plain = any(not listener.ssl for listener in listeners)
     away = {key for found in https_only for key in found.keys}
-    return plan_handshakes(
+    handshakes = plan_handshakes(
         tables,
         away if plain else {table.key for table in tables},
         report,
         verifies=inputs.target == "nginx",
     )
+    if any(listener.ssl for listener in listeners):
+        report_asked(tables, handshakes, report)
+    return handshakes
 
 
 def _request_routes(config: Config) -> list[Route]:

@@ -40,9 +40,7 @@ def report_untold(tables: Iterable[HostTable], report: Report) -> None:
         answer.route.id: answer.route
         for table in tables
         for answer in table.answers
-        if answer.access.told
-        and answer.access.certificate is None
-        and not answer.access.requests_certificate
+        if answer.access.told and not answer.access.asks_in_handshake
     }.values():
         report.add(
             rules.CERTIFICATE_NOT_ASKED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -289,6 +290,32 @@ def test_only_names_that_need_it_ask_for_a_certificate(guarded: Guarded) -> None
         "told.test", "open.test", "public.wild.test", "nobody.test", None)}  # fmt: skip
     assert {name for name, is_asked in asked.items() if not is_asked} == {
         "open.test", "public.wild.test", "nobody.test", None}  # fmt: skip
+
+
+def test_the_names_that_are_said_to_ask_are_those_that_do(guarded: Guarded) -> None:
+    said = re.search(
+        r"\[K538\].* in handshakes for (.*) \(without (.*)\), and neither in those for other "
+        r"server names nor in those without one; it counts for the Host of the same name, and "
+        r"after handshakes for sni\.test for every Host but others of these names$",
+        guarded.gateway.compiled.stderr,
+        re.MULTILINE,
+    )
+    assert said is not None, guarded.gateway.compiled.stderr
+    names, without = (listed.split(", ") for listed in said.groups())
+    assert names == sorted(names)
+    for name in names:
+        assert _is_asked(guarded, name.replace("*", "any")), name
+    others = [f"below.{name}" for name in names if "*" not in name]
+    for other in (*without, *others, "test", "wild.test", "open.test", None):
+        assert not _is_asked(guarded, other), other
+
+
+def test_where_every_name_is_said_to_ask_all_do(two_worlds: Guarded) -> None:
+    said = two_worlds.gateway.compiled.stderr
+    assert "in handshakes for every server name, and in those without one: route" in said
+    assert "[K538]" not in said
+    for name in ("one.test", "other.test", "nobody.test", None):
+        assert _is_asked(two_worlds, name), name
 
 
 def _is_asked(guarded: Guarded, name: str | None) -> bool:
