@@ -117,6 +117,16 @@ OPEN_WAY = Rule(
     ),
     hint="put the plugin on the service, so that it is for all its routes, unless this is meant",
 )
+OPEN_DESTINATION = Rule(
+    code="K540",
+    name="destination-protected-in-part",
+    severity=Severity.WARNING,
+    message=(
+        "route {open} of service {way} leads to {destination} without the client's certificate "
+        "that route {guarded} of service {service} asks for"
+    ),
+    hint="put the plugin on service {way}, too, unless this is meant",
+)
 ASKED_EVERYWHERE = Rule(
     code="K511",
     name="client-certificates-asked-everywhere",
@@ -240,6 +250,7 @@ RULES = (
     REQUEST_INJECTED,
     NO_TLS_LISTENER,
     OPEN_WAY,
+    OPEN_DESTINATION,
     ASKED_EVERYWHERE,
     ASKED_BY_NAME,
     NEEDS_LUA,

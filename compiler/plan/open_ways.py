@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.catalog import access_rules as rules
 from compiler.model.diagnostic import Related
 from compiler.model.routing import Proxied
+from compiler.plan.open_destinations import report_open_destinations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,20 +19,23 @@ if TYPE_CHECKING:
 
 def report_open_ways(tables: Iterable[HostTable], report: Report) -> None:
     """Report each route that leads, without a certificate, where another wants one."""
-    guarded: dict[str, Proxied] = {}
-    unguarded: dict[str, dict[str, Proxied]] = {}
+    guarded: list[Proxied] = []
+    unguarded: list[Proxied] = []
     for answer in (answer for table in tables for answer in table.answers):
         if not isinstance(answer, Proxied):
             continue
         asked = answer.access.authentications
         if not asked:
-            unguarded.setdefault(answer.service.id, {})[answer.route.id] = answer
+            unguarded.append(answer)
         elif all(auth.anonymous is None for auth in asked):
-            guarded.setdefault(answer.service.id, answer)
-    for service, answers in unguarded.items():
-        if service in guarded:
-            for answer in answers.values():
-                _report(answer, guarded[service].route, report)
+            guarded.append(answer)
+    if not guarded:
+        return
+    services = {answer.service.id: answer.route for answer in reversed(guarded)}
+    for answer in {a.route.id: a for a in unguarded if a.service.id in services}.values():
+        _report(answer, services[answer.service.id], report)
+    others = (answer for answer in unguarded if answer.service.id not in services)
+    report_open_destinations(guarded, others, report)
 
 
 def report_untold(tables: Iterable[HostTable], report: Report) -> None:
