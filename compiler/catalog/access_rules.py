@@ -231,6 +231,19 @@ INTERMEDIATES_NOT_TOLD = Rule(
     hint="let upstreams verify by intermediates that they know, or compile for --target openresty",
 )
 
+STREAM_CERTIFICATES = Rule(
+    code="K541",
+    name="stream-certificates-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "plugin {plugin} is for the connections of route {route}, too, and is compiled for "
+        "requests alone: {loss}"
+    ),
+    hint=(
+        "keep this route on Kong; or leave the plugin off it, or tls out of the plugin's "
+        "protocols, if nobody wants certificates there"
+    ),
+)
 CONSUMER_NAME = Rule(
     code="K519",
     name="consumer-name-not-compiled",
@@ -261,5 +274,6 @@ RULES = (
     CERTIFICATE_HEADER_TAKEN,
     CERTIFICATE_NOT_ASKED,
     INTERMEDIATES_NOT_TOLD,
+    STREAM_CERTIFICATES,
     CONSUMER_NAME,
 )

@@ -26,7 +26,7 @@ from compiler.plan.routing import flavor_of, plan_tables, request_candidates
 from compiler.plan.scale import IDLE_CONNECTIONS, IDLE_CONNECTIONS_OF_MANY, LARGE
 from compiler.plan.sni import plan_sni
 from compiler.plan.stream import plan_stream
-from compiler.plan.stream_access import report_restricted_streams
+from compiler.plan.stream_access import report_uncompiled_streams
 from compiler.plan.stream_destinations import StreamDestinationPlanner
 from compiler.plan.upstream_tls import POLICY_CAS
 from compiler.plan.versions import features_of
@@ -80,7 +80,7 @@ def make_plan(
     https_only = https_only_tables(tables) if alike else ()
     report_open_ways(tables, report)
     report_untold(tables, report)
-    report_restricted_streams(config, inputs.target, report)
+    report_uncompiled_streams(config, inputs.target, report)
     report_groups(tables, report)
     report_cost(tables, features, inputs.nginx_version, report)
     for defaults, reached in (
