@@ -234,7 +234,7 @@ INTERMEDIATES_NOT_TOLD = Rule(
 STREAM_CERTIFICATES = Rule(
     code="K541",
     name="stream-certificates-not-compiled",
-    severity=Severity.ERROR,
+    severity=Severity.WARNING,
     message=(
         "plugin {plugin} is for the connections of route {route}, too, and is compiled for "
         "requests alone: {loss}"
