@@ -8,7 +8,7 @@ import pytest
 from support.compiling import certificate, compile_texts
 from support.diffing import CA_ID
 
-from compiler.plan.handshakes import handshake_of
+from compiler.plan.server_names import handshake_of
 
 if TYPE_CHECKING:
     from support.compiling import Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.explain.trust import is_trusted
-from compiler.plan.handshakes import handshake_of, is_named
+from compiler.plan.server_names import handshake_of, is_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

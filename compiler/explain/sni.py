@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from compiler.catalog.plugins import REQUESTING
 from compiler.plan.destinations import is_address
-from compiler.plan.handshakes import handshake_of
 from compiler.plan.make import one_per_type
+from compiler.plan.server_names import handshake_of
 from compiler.plan.sni import lookups, names_served, normal_name
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from compiler.catalog import access_rules as rules
-from compiler.plan.handshakes import is_closer, overlap
 from compiler.plan.hosts import EVERY_HOST
+from compiler.plan.server_names import is_closer, overlap
 from compiler.plan.sni import normal_name
 
 if TYPE_CHECKING:
