@@ -88,7 +88,7 @@ UPSTREAM_EMPTY = Rule(
     code="K351",
     name="upstream-without-targets",
     severity=Severity.WARNING,
-    message="upstream {upstream} has no target with a weight: its services answer 502",
+    message="upstream {upstream} has no target with a weight: its services answer 503",
     hint="add a target",
 )
 TARGET_NAMES_DIFFER = Rule(

@@ -193,7 +193,7 @@ def _sent(
     upstream = of_request(general, route, host)
     answer = replace(answer, service=service, upstream=upstream)
     if not upstream.destination.peers:
-        return replace(answer, status=502, reason="its upstream has no target")
+        return replace(answer, status=503, reason="its upstream has no target")
     uri = sent_target(upstream_uri(winner, service, request), request.target)
     if request.target.find("?") == len(request.target) - 1 and not as_sent:
         # nginx drops a question mark that nothing follows.

@@ -30,6 +30,8 @@ PLAINTEXT_GRPC = 597
 """gRPC without TLS for a route that wants it."""
 WITHOUT_HTTP2 = 598
 """gRPC over HTTP/1."""
+NO_PEER = 599
+"""An upstream without targets."""
 
 _KONGS = (400, 404, 405, 408, 411, 412, 413, 414, 417, 500, 502, 503, 504)
 _OWN = (415, 426)
@@ -46,6 +48,11 @@ _OF_CLIENTS = (
     (MISSING, 401, "missing"),
 )
 """Likewise, where clients are asked for certificates."""
+
+_WITHOUT_PEER = (NO_PEER, 503, "peer")
+"""Likewise, where an upstream has no target."""
+_PEERLESS = "503?peer"
+_NO_PEER_MESSAGE = "failure to get a peer from the ring-balancer"
 
 _MESSAGES_OF_CLIENTS = {
     "401?missing": "No required TLS certificate was sent",
@@ -95,6 +102,7 @@ def error_pages(plan: Plan) -> tuple[Section, ...]:
     codes = sorted((*_KONGS, *_OWN, *((421,) if plan.asks_clients else ())))
     special = (
         *_SPECIAL,
+        *((_WITHOUT_PEER,) if plan.lacks_peers else ()),
         *(_OF_CLIENTS if plan.asks_clients else ()),
         *((code, told, REFUSED) for code, told in refusal_codes(plan)),
     )
@@ -156,6 +164,7 @@ def _texts(plan: Plan) -> dict[str, ErrorText]:
 def error_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps behind those locations."""
     messages = _MESSAGES | (_MESSAGES_OF_CLIENTS if plan.asks_clients else {})
+    messages |= {_PEERLESS: _NO_PEER_MESSAGE} if plan.lacks_peers else {}
     refused = {_REFUSED: MESSAGE} if plan.refusals else {}
     told = {str(status) for status in plan.refusals}
     told |= {"401", "421"} if plan.asks_clients else set()
@@ -170,6 +179,8 @@ def error_maps(plan: Plan) -> tuple[Map, ...]:
 def _grpc_maps(plan: Plan) -> tuple[Map, ...]:
     """Return what headers tell a client of gRPC."""
     statuses = {f"{status}?{REFUSED}": str(grpc_status(status)) for status in plan.refusals}
+    statuses |= {_PEERLESS: str(grpc_status(503))} if plan.lacks_peers else {}
+    names = (*_GRPC_NAMES, *(((_PEERLESS, "Unavailable"),) if plan.lacks_peers else ()))
     return (
         _map(
             "an error's status in gRPC",
@@ -185,7 +196,7 @@ def _grpc_maps(plan: Plan) -> tuple[Map, ...]:
             default=Expression("$error_message"),
             entries=(
                 *(((Literal(_REFUSED), Expression(_IN_HEADER)),) if plan.refusals else ()),
-                *((Literal(key), Literal(name)) for key, name in _GRPC_NAMES),
+                *((Literal(key), Literal(name)) for key, name in names),
             ),
         ),
         *(_headers_of_refusals() if plan.refusals else ()),

@@ -65,7 +65,7 @@ def lower_location(
     if not let_in:
         directives = (*lua_access(answer, plan), *directives)
     return Location(
-        comment=f"route {answer.route.label} is answered here" if end else _comment(answer),
+        comment=_comment(answer, ends=bool(end)),
         modifier=modifier,
         path=path,
         remembered=(
@@ -119,12 +119,17 @@ def _with_injected(own: tuple[Simple, ...], injected: tuple[Simple, ...]) -> tup
     return (*own, *(directive for directive in injected if directive.name not in names))
 
 
-def _comment(answer: Answer) -> str:
+def _comment(answer: Answer, *, ends: bool) -> str:
+    route = f"route {answer.route.label}"
+    if isinstance(answer, Proxied) and answer.reaches_nobody:
+        return f"{route} -> service {answer.service.label}, whose upstream has no target"
+    if ends:
+        return f"{route} is answered here"
     if isinstance(answer, NoService):
-        return f"route {answer.route.label} has no service"
+        return f"{route} has no service"
     matched = answer.path if answer.regex is None else f"what matches {answer.regex}"
     way = f", without {matched}" if answer.strips and not answer.destination.speaks_grpc else ""
-    return f"route {answer.route.label} -> service {answer.service.label}{way}"
+    return f"{route} -> service {answer.service.label}{way}"
 
 
 def _remembered(answer: Proxied, *, rewritten: bool) -> tuple[Simple, ...]:
@@ -141,7 +146,7 @@ def _remembered(answer: Proxied, *, rewritten: bool) -> tuple[Simple, ...]:
         found.append(Simple("set", (Expression(STRIPPED_PREFIX), expression(taken))))
     elif answer.strips and (not rewritten or answer.destination.speaks_grpc):
         found.append(Simple("set", (Expression(STRIPPED_PREFIX), Literal(""))))
-    if answer.group is None:
+    if answer.group is None and not answer.reaches_nobody:
         address = expression(answer.destination.peers[0].address)
         found.append(Simple("set", (Expression("$upstream_address"), address)))
     if _is_websocket(answer):

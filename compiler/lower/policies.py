@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from compiler.lower.access_data import asks_lua
 from compiler.lower.addresses import address_maps, address_refusals
 from compiler.lower.clients import client_refusals
+from compiler.lower.errors import NO_PEER
 from compiler.lower.groups import all_refused, group_maps, group_refusals
 from compiler.lower.origins import cross_origin_texts, preflights
 from compiler.lower.termination import terminated, termination_ifs, termination_maps
+from compiler.model.nginx import Simple
+from compiler.model.routing import Proxied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from compiler.model.nginx import If, Map, Simple
+    from compiler.model.nginx import If, Map
     from compiler.model.plan import Plan
     from compiler.model.routing import Answer
 
@@ -45,12 +48,21 @@ def has_gate(answer: Answer, plan: Plan) -> bool:
     stand elsewhere.
     """
     later = (answer.access.addresses, answer.access.groups, answer.access.termination)
-    return asks_lua(answer.access, plan) and any(found is not None for found in later)
+    ends = any(found is not None for found in later) or _reaches_nobody(answer)
+    return asks_lua(answer.access, plan) and ends
 
 
 def ended(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
     """Return what ends all other requests to a route, nothing where they are passed on."""
-    return all_refused(answer, plan) or terminated(answer, plan)
+    return all_refused(answer, plan) or terminated(answer, plan) or _without_peer(answer)
+
+
+def _without_peer(answer: Answer) -> tuple[Simple, ...]:
+    return (Simple("return", (NO_PEER,)),) if _reaches_nobody(answer) else ()
+
+
+def _reaches_nobody(answer: Answer) -> bool:
+    return isinstance(answer, Proxied) and answer.reaches_nobody
 
 
 def policy_texts(plan: Plan) -> Iterator[str]:

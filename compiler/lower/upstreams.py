@@ -85,7 +85,7 @@ def _block(
         comment=_comment(group),
         name=Literal(group.name),
         zone=(ZONE,) if in_memory else None,
-        servers=lower_peers(destination, plan) or (NO_PEER,),
+        servers=lower_peers(destination, plan),
         method=method,
         keepalive=keepalive,
         source=Source("service", service.id, service.name, service.source),

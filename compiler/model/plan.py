@@ -150,6 +150,11 @@ class Plan:
         return tuple(sorted({status for answer in asking for status in _refusals(answer)}))
 
     @cached_property
+    def lacks_peers(self) -> bool:
+        """Tell whether any upstream has no target."""
+        return any(isinstance(a, Proxied) and a.reaches_nobody for a in self.answers)
+
+    @cached_property
     def speaks_grpc(self) -> bool:
         """Tell whether any upstream is spoken to in gRPC."""
         return any(isinstance(a, Proxied) and a.destination.speaks_grpc for a in self.answers)

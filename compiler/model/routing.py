@@ -25,11 +25,12 @@ class Proxied:
     Of `path` (a literal prefix) and `regex` (in nginx's syntax, anchored at the start of the
     path) at most one is set: what of the route matched. `stripped_width` is set where the length
     of what the regex matches is known but not that it stands at the start. `group` is None where
-    the destination's peers are not fixed. With `may_keep`, what the regex does not match is passed
-    on whole, though the route strips. `joins_literally` tells that the service's path and what
-    is left of the request's are put together as they are (`path_handling` v1). `tls_name` is the
-    name verified over TLS where it is not the destination's own: with `preserve_host` that of the
-    host, None for the client's Host. `captures` are those that choose the target.
+    the destination's peers are not fixed, or there are none. With `may_keep`, what the regex does
+    not match is passed on whole, though the route strips. `joins_literally` tells that the
+    service's path and what is left of the request's are put together as they are (`path_handling`
+    v1). `tls_name` is the name verified over TLS where it is not the destination's own: with
+    `preserve_host` that of the host, None for the client's Host. `captures` are those that choose
+    the target.
     """
 
     route: Route
@@ -49,6 +50,11 @@ class Proxied:
     def strips(self) -> bool:
         """Tell whether some of the path is taken away before the request is passed on."""
         return self.route.strip_path and (self.regex is not None or self.path not in (None, "/"))
+
+    @property
+    def reaches_nobody(self) -> bool:
+        """Tell whether its upstream has no target, so that the gateway answers itself: 503."""
+        return not self.destination.peers
 
     @property
     def client_names_upstream(self) -> bool:

@@ -234,10 +234,17 @@ class _Planner:
             joins_literally=winner.flavor == "traditional" and route.path_handling == "v1",
             captures=self._conditions.captures(winner, destination.balancing),
             destination=destination,
-            group=self.groups.of(route, destination, host) if destination.fixed_peers else None,
+            group=self._group(route, destination, host),
             tls_name=_tls_name(route, destination, host),
             access=access,
         )
+
+    def _group(
+        self, route: Route, destination: Destination, host: str | None
+    ) -> UpstreamGroup | None:
+        if not destination.peers or not destination.fixed_peers:
+            return None
+        return self.groups.of(route, destination, host)
 
 
 def _proxies_all(choices: tuple[Choice, ...]) -> bool:

@@ -104,7 +104,14 @@ def entities(port: int) -> dict[str, Any]:
         "services": [
             {"name": "things", "url": f"http://127.0.0.1:{port}",
              "routes": [{"name": h, "hosts": [h], "plugins": p} for h, p in ROUTES.items()]},
+            {"name": "empty", "host": "empty.upstream", "routes": [
+                {"name": "empty", "hosts": ["empty.test"],
+                 "plugins": guarded_by({}, allow=["staff"])},
+                {"name": "asking", "hosts": ["asking.test"],
+                 "plugins": guarded_by({}, allow=["staff"])[:1]},
+            ]},
         ],
+        "upstreams": [{"name": "empty.upstream"}],
         "routes": [
             {"name": "alone", "hosts": ["alone.test"], "plugins": [
                 *guarded_by({}, allow=["staff"]),
@@ -316,6 +323,16 @@ def test_routes_without_a_service_ask_too(guarded: Guarded) -> None:
     for host in ("alone.test", "none.test"):
         assert guarded.ask(host, BOB).status == 403
         assert guarded.ask(host).status == 401
+
+
+def test_an_upstream_without_targets_is_nothing_to_whom_is_refused(guarded: Guarded) -> None:
+    for host in ("empty.test", "asking.test"):
+        answer = guarded.ask(host, ALICE)
+        assert answer.status == 503
+        assert answer.json()["message"] == "failure to get a peer from the ring-balancer"
+        assert guarded.ask(host).status == 401
+    assert guarded.ask("empty.test", BOB).status == 403
+    assert guarded.ask("asking.test", BOB).status == 503
 
 
 def test_the_refusal_is_in_the_format_that_is_accepted(guarded: Guarded) -> None:

@@ -26,6 +26,7 @@ JSON, HTML, PLAIN, XML = (
     for name in ("application/json", "text/html", "text/plain", "application/xml")
 )
 NOTHING = "no Route matched with those values"
+NO_PEER = "failure to get a peer from the ring-balancer"
 
 
 def body(content_type: str, message: str, request: str) -> str:
@@ -57,7 +58,13 @@ def entities(**fields: Any) -> dict[str, Any]:
     ]
     return {
         "_format_version": "3.0",
-        "services": [{**dead, "routes": [*routes, *moved], **fields}],
+        "services": [
+            {**dead, "routes": [*routes, *moved], **fields},
+            {"name": "empty", "host": "empty.upstream", "routes": [{"paths": ["/empty"]}]},
+        ],
+        "upstreams": [
+            {"name": "empty.upstream", "targets": [{"target": "127.0.0.1:9", "weight": 0}]}
+        ],
         "routes": [{"name": "alone", "paths": ["/alone"]}],
     }
 
@@ -143,6 +150,7 @@ def test_the_format_follows_accept(served: Gateway, accept: str, expected: str) 
     assert told(ask(served, "/none?x=1", headers=headers)) == (expected, NOTHING)
     failed = told(ask(served, "/dead", headers=headers))
     assert failed == (expected, "An invalid response was received from the upstream server")
+    assert told(ask(served, "/empty?x=1", headers=headers)) == (expected, NO_PEER)
 
 
 def test_the_router_answers_in_json_where_nothing_is_accepted(served: Gateway) -> None:
@@ -151,6 +159,16 @@ def test_the_router_answers_in_json_where_nothing_is_accepted(served: Gateway) -
     assert told(ask(served, "/none", headers=headers)) == (JSON, NOTHING)
     assert told(ask(served, "/alone")) == (JSON, "no Service found with those values")
     assert told(ask(served, "/secure")) == (JSON, "Please use HTTPS protocol")
+    assert told(ask(served, "/empty", headers=headers)) == (JSON, NO_PEER)
+
+
+def test_an_upstream_without_targets_is_unavailable(served: Gateway) -> None:
+    for path in ("/empty", "/empty/a%2Fb", "/empty?peer"):
+        answer = ask(served, path)
+        assert (answer.status, told(answer)) == (503, (JSON, NO_PEER))
+        assert answer.header("via") is None
+    # Nobody else is told so.
+    assert told(ask(served, "/alone?peer"))[1] == "no Service found with those values"
 
 
 def test_other_errors_follow_the_type_of_the_request_and_then_the_default(
@@ -166,7 +184,7 @@ def test_other_errors_follow_the_type_of_the_request_and_then_the_default(
 
 
 def test_heads_have_the_length_of_the_text_and_no_text(served: Gateway) -> None:
-    for path, status in (("/none", 404), ("/alone", 503), ("/dead", 502)):
+    for path, status in (("/none", 404), ("/alone", 503), ("/dead", 502), ("/empty", 503)):
         told_in_full = ask(served, path)
         head = ask(served, path, method="HEAD")
         assert (head.status, head.body) == (status, b"")

@@ -89,13 +89,14 @@ def entities(grpc: int, grpcs: int, http: int) -> dict[str, Any]:
                     grpc_route("/kept", preserve_host=True)),
             service("dead", "grpc", closed, grpc_route("/dead"), retries=0),
             service("http", "http", http, grpc_route("/to-http")),
+            {**service("empty", "grpc", 80, grpc_route("/empty")), "host": "empty.up"},
             *tls_services(grpcs),
         ],
         "upstreams": [
             {"name": f"{name}.up", "host_header": "no.test" if name == "wrong" else "ok.test",
              "targets": [{"target": f"127.0.0.1:{grpcs}"}]}
             for name in ("verified", "unverified", "wrong", "client")
-        ],
+        ] + [{"name": "empty.up"}],
         "routes": [grpc_route("/alone")],
         "ca_certificates": [{"id": CA, "cert": ROOT.cert_pem}],
         "certificates": [{"id": CLIENT, "cert": OURS.chain_pem, "key": OURS.key_pem}],
@@ -204,6 +205,7 @@ def test_plain_text_for_routes_that_want_tls(served: Served) -> None:
     [
         ("/none", 404, "5", "NotFound"),
         ("/alone", 503, "14", "Unavailable"),
+        ("/empty", 503, "14", "Unavailable"),
         ("/dead", 502, "13", "An invalid response was received from the upstream server"),
     ],
 )
