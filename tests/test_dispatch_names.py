@@ -37,7 +37,7 @@ def test_equal_digests_do_not_share_a_table(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_route_that_is_called_like_the_path_of_another() -> None:
     routes = [{"name": "r", "paths": ["/a", "/bb"], "headers": {"x": ["1"]}}]
-    service = {"url": "http://192.0.2.1"}
+    service = {"url": "http://192.0.2.1/as%2Fwritten"}
     conf = {"proxy_listen": "127.0.0.1:80"}
     first = compile_texts(
         {"_format_version": "3.0", "services": [{**service, "routes": routes}]}, conf
@@ -47,5 +47,6 @@ def test_a_route_that_is_called_like_the_path_of_another() -> None:
     found = compile_texts(
         {"_format_version": "3.0", "services": [{**service, "routes": routes}]}, conf
     )
-    locations = re.findall(r"location (route=\S+)", found.conf)
-    assert len(locations) == len(set(locations)) == 4
+    for kind in ("route", "to"):
+        locations = re.findall(rf"location ({kind}=\S+)", found.conf)
+        assert len(locations) == len(set(locations)) == 4

@@ -68,7 +68,9 @@ SERVICE_PATH = Rule(
     code="K348",
     name="service-path-not-compiled",
     severity=Severity.ERROR,
-    message="service {service}: the path {path} holds {what}, which nginx cannot send as it is",
+    message=(
+        "service {service}: the path {path} holds {what}, which nginx cannot send as it is {where}"
+    ),
     hint="use a path without it",
 )
 UPSTREAM_ALGORITHM = Rule(

@@ -15,7 +15,7 @@ from compiler.lower.paths import ENCODED_PATH
 from compiler.lower.policies import ended, gate_ifs, later_ifs
 from compiler.lower.termination import termination_type
 from compiler.lower.upstream_tls import own_tls
-from compiler.lower.urls import STRIPPED_PREFIX, as_it_came, passed_on, rewrites
+from compiler.lower.urls import STRIPPED_PREFIX, as_it_came, behind_base, passed_on, rewrites
 from compiler.model.nginx import If, Location, Simple
 from compiler.model.protocols import GRPC, SECURE, WEBSOCKET
 from compiler.model.routing import NoService, Proxied
@@ -41,11 +41,13 @@ def lower_location(
     modifier: Literal | None,
     plain: bool,
     let_in: bool = False,
+    base: str | None = None,
 ) -> Location:
     """Return the location named *path* that gives *answer*, with what is injected into all.
 
     *plain* tells whether requests may come without TLS, as far as the client is concerned. With
-    *let_in* they have passed a gate (`lower_gate`).
+    *let_in* they have passed a gate (`lower_gate`). *base* is the name of the location that they
+    go on with (`bases.py`), None where this one passes them on.
     """
     ifs: tuple[If, ...] = ()
     if not let_in:
@@ -59,10 +61,12 @@ def lower_location(
         # What is injected into Kong's locations does not reach its one for gRPC.
         ifs += (If(variable=ENCODED_PATH, directives=(Simple("return", (400,)),)),)
         directives = (*typed, *_to_grpc(answer, plan))
+    elif base is not None:
+        directives = (*typed, *behind_base(answer, expression(base)))
     else:
         ifs += _encoded(answer)
-        directives = _with_injected((*typed, *_directives(answer, plan)), injected)
-    if not let_in:
+        directives = with_injected((*typed, *_directives(answer, plan)), injected)
+    if not let_in and base is None:
         directives = (*lua_access(answer, plan), *directives)
     return Location(
         comment=_comment(answer, ends=bool(end)),
@@ -111,7 +115,7 @@ def lower_gate(
     )
 
 
-def _with_injected(own: tuple[Simple, ...], injected: tuple[Simple, ...]) -> tuple[Simple, ...]:
+def with_injected(own: tuple[Simple, ...], injected: tuple[Simple, ...]) -> tuple[Simple, ...]:
     """Add what is injected; what the service itself says wins, as in Kong."""
     if not injected:
         return own
@@ -160,7 +164,7 @@ def _is_websocket(answer: Proxied) -> bool:
     return WEBSOCKET.issuperset(answer.route.protocols)
 
 
-def _target(answer: Proxied) -> str:
+def target_of(answer: Proxied) -> str:
     """Return where requests go, as an expression."""
     name = "$upstream_address" if answer.group is None else expression(answer.group.name)
     scheme = answer.destination.scheme
@@ -169,7 +173,7 @@ def _target(answer: Proxied) -> str:
 
 def _encoded(answer: Proxied) -> tuple[If, ...]:
     """Return what passes on a path as it was sent: nginx would decode what Kong leaves alone."""
-    target = Expression(_target(answer) + passed_on(answer))
+    target = Expression(target_of(answer) + passed_on(answer))
     directives = (*rewrites(answer, encoded=True), Simple("proxy_pass", (target,)))
     return (If(variable=ENCODED_PATH, directives=directives),)
 
@@ -177,11 +181,18 @@ def _encoded(answer: Proxied) -> tuple[If, ...]:
 def _directives(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
     return (
         *rewrites(answer, encoded=False),
+        *passing(answer, plan),
+        Simple("proxy_pass", (Expression(target_of(answer)),)),
+    )
+
+
+def passing(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
+    """Return how a request is passed on."""
+    return (
         *own_tls(answer, plan),
         *_tuning(answer, "proxy"),
         *_buffering(answer),
         *(websockets.untyped() if _is_websocket(answer) and not termination_type(answer) else ()),
-        Simple("proxy_pass", (Expression(_target(answer)),)),
     )
 
 
@@ -191,7 +202,7 @@ def _to_grpc(answer: Proxied, plan: Plan) -> tuple[Simple, ...]:
         *as_it_came(),
         *own_tls(answer, plan),
         *_tuning(answer, "grpc"),
-        Simple("grpc_pass", (Expression(_target(answer)),)),
+        Simple("grpc_pass", (Expression(target_of(answer)),)),
     )
 
 

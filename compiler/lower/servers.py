@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from compiler.lower.bases import Bases
 from compiler.lower.clients import handshake_directives, sessions_of
 from compiler.lower.dispatch import NO_ROUTE, Dispatcher, go_on
 from compiler.lower.keys import EVERY_HOST
@@ -142,6 +143,7 @@ class _Servers:
                 *routed,
                 *locations.of_targets(),
                 *locations.of_gated(),
+                *locations.of_bases(),
                 *self._own.locations,
             ),
         )
@@ -167,6 +169,7 @@ class _Locations:
     ) -> None:
         self.dispatcher = dispatcher
         self._targets, self._gated = dispatcher.collect()
+        self._bases = Bases(plan, injected)
         self._plan = plan
         self._injected = injected
         self._plain = plain
@@ -185,15 +188,11 @@ class _Locations:
     def of_gated(self) -> Iterator[Location]:
         """Yield the locations of those who were let in."""
         for name, answer in sorted(self._gated.items()):
-            yield lower_location(
-                answer,
-                Literal(name),
-                self._plan,
-                self._injected,
-                modifier=None,
-                plain=self._plain,
-                let_in=True,
-            )
+            yield self._lowered(answer, Literal(name), None, plain=self._plain, let_in=True)
+
+    def of_bases(self) -> Iterator[Location]:
+        """Yield the locations that put services' paths in front of what those above leave."""
+        return self._bases.all()
 
     def _of_table(self, table: HostTable) -> Iterator[Location]:
         if not any(node.path == "/" for node in table.nodes):
@@ -230,8 +229,20 @@ class _Locations:
         if has_gate(answer, self._plan):
             behind = self.dispatcher.behind_gate(answer)
             return lower_gate(answer, path, self._plan, behind, modifier=modifier, plain=plain)
+        return self._lowered(answer, path, modifier, plain=plain, let_in=False)
+
+    def _lowered(
+        self, answer: Answer, path: Literal, modifier: Literal | None, *, plain: bool, let_in: bool
+    ) -> Location:
         return lower_location(
-            answer, path, self._plan, self._injected, modifier=modifier, plain=plain
+            answer,
+            path,
+            self._plan,
+            self._injected,
+            modifier=modifier,
+            plain=plain,
+            let_in=let_in,
+            base=self._bases.name(answer),
         )
 
 

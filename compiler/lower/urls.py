@@ -9,6 +9,9 @@ Kong joins what is left of the request's path to the service's path with exactly
 drops a `.` or `..` that stripping leaves in front (kong/router/utils.lua). nginx rewrites the
 decoded path and escapes it when it sends it. A path that it would decode too far is rewritten as
 it was sent, and passed on so (`encoded`).
+
+A service's path that nginx would decode too far is put in front of what it escapes, by a location
+of its own: proxy_pass does so with what follows the name of its location (`behind_base`).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from compiler.lower.maps import expression_map
 from compiler.lower.paths import KONG_PATH, escaped
 from compiler.model.nginx import Simple
 from compiler.model.routing import Proxied
+from compiler.model.uri_path import kept_escape
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 STRIPPED_PREFIX = "$stripped_prefix"
 """The variable that locations set to the prefix which they take off the path."""
 
-_BREAK = Literal("break")
+_BREAK, _LAST = Literal("break"), Literal("last")
 _DOTS = r"\.{0,2}"
 _LEFT, _LEFT_OR_ROOT = "$path_left", "$path_left_or_root"
 _UNLESS_ROOT = "$path_unless_root"
@@ -71,9 +75,36 @@ def rewrites(answer: Proxied, *, encoded: bool) -> tuple[Simple, ...]:
     base = _base(answer, encoded=encoded)
     if behind is not None:
         return () if encoded else (_put(_joined(base, behind)),)
-    if not answer.strips:
-        return (_rewrite("/(.*)", base, "$1"),)
-    return (*_stripped(answer, base), *(_kept(answer, base) if answer.may_keep else ()))
+    return _matching(answer, base)
+
+
+def keeps_escapes(answer: Proxied) -> bool:
+    """Tell whether the service's path has to be sent as it is written."""
+    return kept_escape(answer.service.path or "") is not None
+
+
+def behind_base(answer: Proxied, key: Expression) -> tuple[Simple, ...]:
+    """Return the rules that lead to the location *key*, with what follows the service's path."""
+    base, behind = _base(answer, encoded=True), _behind_base(answer)
+    if behind is not None:
+        return (Simple("rewrite", (Literal("^"), Expression(f"{key}{behind}"), _LAST)),)
+    before = expression(base_sent(answer))
+    found = [
+        Simple("rewrite", (matched, Expression(key + str(sent).removeprefix(before)), _LAST))
+        for matched, sent, _ in (rule.args for rule in _matching(answer, base))
+    ]
+    # One of them matches whatever comes here; nothing else may answer.
+    return (*found, Simple("return", (500,)))
+
+
+def base_sent(answer: Proxied) -> str:
+    """Return the service's path as it is written; what follows begins with the slash at its end."""
+    return _base(answer, encoded=True).removesuffix("/")
+
+
+def sent_behind(answer: Proxied) -> Simple:
+    """Return the rule of such a location for a path that is passed on as it was sent."""
+    return _rewrite("/(.*)", base_sent(answer), "$1")
 
 
 def passed_on(answer: Proxied) -> str:
@@ -92,10 +123,12 @@ def as_it_came() -> tuple[Simple, ...]:
 def lower_left_maps(plan: Plan) -> tuple[Map, ...]:
     """Return the maps that work out what follows services' paths, those that are used."""
     proxied = (answer for answer in plan.answers if isinstance(answer, Proxied))
-    used = {_behind_base(answer) for answer in proxied if not answer.destination.speaks_grpc}
+    joined = [answer for answer in proxied if not answer.destination.speaks_grpc]
+    used = {_behind_base(answer) for answer in joined}
+    with_query = {_behind_base(answer) for answer in joined if not keeps_escapes(answer)}
     return (
         *(found for found in _LEFT_MAPS if found.variable in used),
-        *(_query_map(behind) for behind in sorted(filter(None, used))),
+        *(_query_map(behind) for behind in sorted(filter(None, with_query))),
     )
 
 
@@ -130,6 +163,13 @@ def _behind_base(answer: Proxied) -> str | None:
 def _whole(base: str) -> str:
     """Return what follows *base* where nothing is stripped."""
     return KONG_PATH if base.endswith("/") else _UNLESS_ROOT
+
+
+def _matching(answer: Proxied, base: str) -> tuple[Simple, ...]:
+    """Return the rules for what no variable holds."""
+    if not answer.strips:
+        return (_rewrite("/(.*)", base, "$1"),)
+    return (*_stripped(answer, base), *(_kept(answer, base) if answer.may_keep else ()))
 
 
 def _joined(base: str, behind: str) -> Expression:

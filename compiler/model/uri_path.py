@@ -6,6 +6,11 @@ import re
 
 _RESERVED = frozenset(b"!*'();:@&=+$,/?%#[]")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_KEPT = re.compile(r"%(?:00|2[1467-9A-CF]|3[ABDF]|40|5[BD])", re.IGNORECASE)
+"""Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape.
+
+A decoded `?` would begin the query; a NUL cannot be written at all.
+"""
 
 
 def normalize_path(text: str) -> str:
@@ -16,6 +21,12 @@ def normalize_path(text: str) -> str:
     if "." not in text and "//" not in text:
         return text
     return _without_dot_segments(text)
+
+
+def kept_escape(path: str) -> str | None:
+    """Return the first escape in *path* that is lost when nginx decodes it and escapes it again."""
+    found = _KEPT.search(path)
+    return None if found is None else found.group(0)
 
 
 def decode_escape(match: re.Match[bytes]) -> bytes:

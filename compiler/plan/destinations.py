@@ -9,6 +9,7 @@ from compiler.catalog import plan_rules, tls_rules, upstream_rules
 from compiler.model.destinations import Destination, Peer, UpstreamTls
 from compiler.model.entities import Upstream
 from compiler.model.protocols import OVER_TLS
+from compiler.model.uri_path import kept_escape
 from compiler.plan.balancing import plan_balancing
 from compiler.plan.health import plan_health
 from compiler.plan.names import asks_for_srv, srv_problem
@@ -60,6 +61,8 @@ class DestinationPlanner:
             balancing=plan_balancing(upstream),
             health=plan_health(upstream, self._report),
         )
+        if not destination.speaks_grpc:
+            self._check_path(destination)
         if upstream is not None:
             self._check_hashing(destination, upstream)
             if upstream.use_srv_name and sends_own_name:
@@ -99,6 +102,29 @@ class DestinationPlanner:
                 advice=advice,
             )
         return Peer(host=_bracketed(host), port=port, weight=weight, resolve=named, srv=srv)
+
+    def _check_path(self, destination: Destination) -> None:
+        """Report a path that can be sent neither decoded nor as it is written.
+
+        nginx puts a path in front of a request's as it is written where nothing else varies.
+        """
+        service = destination.service
+        path = service.path or ""
+        what = kept_escape(path)
+        if what is None or (destination.fixed_peers and "$" not in path):
+            return
+        where = "beside a $"
+        if not destination.fixed_peers:
+            where = "to a name that it looks up for each request (before 1.27.3)"
+        self._report.add(
+            plan_rules.SERVICE_PATH,
+            service.source.place("path"),
+            entity=service.ref,
+            service=service.label,
+            path=path[:200],
+            what=what,
+            where=where,
+        )
 
     def _check_hashing(self, destination: Destination, upstream: Upstream) -> None:
         """Report that a name with several addresses is one target to nginx."""

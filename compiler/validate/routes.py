@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from compiler.catalog import answer_rules
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
     from compiler.model.entities import Route, Service
     from compiler.model.place import Place
     from compiler.model.settings import Listener
-
-_KEPT = re.compile(r"%(?:00|2[1467-9A-CF]|3[ABDF]|40|5[BD])", re.IGNORECASE)
-"""Characters that nginx sends as they are once it has decoded them, while Kong keeps the escape.
-
-A decoded `?` would begin the query; a NUL cannot be written at all.
-"""
 
 _WORD_LIMIT = 4095
 
@@ -98,17 +91,6 @@ def _check_path(route: Route, path: str, index: int, report: Report) -> None:
 
 def _check_service(service: Service, report: Report) -> None:
     path = service.path or ""
-    found = _KEPT.search(path)
-    what = found.group(0) if found else "a question mark" if "?" in path else None
-    if what is not None:
-        report.add(
-            rules.SERVICE_PATH,
-            service.source.place("path"),
-            entity=service.ref,
-            service=service.label,
-            path=path[:200],
-            what=what,
-        )
     length = 2 * len(path.encode("utf-8", "surrogateescape"))
     if length > _WORD_LIMIT - 100:
         report.add(

@@ -93,6 +93,12 @@ ROUTES = {
     "free.test": [],
 }
 
+WRITTEN = {
+    "written.test": guarded_by({}, allow=["staff"]),
+    "written-asking.test": guarded_by({}, allow=["staff"])[:1],
+}
+"""Routes to a service whose path is sent as it is written."""
+
 
 def entities(port: int) -> dict[str, Any]:
     def member(name: str, *groups: str, **fields: Any) -> dict[str, Any]:
@@ -104,6 +110,8 @@ def entities(port: int) -> dict[str, Any]:
         "services": [
             {"name": "things", "url": f"http://127.0.0.1:{port}",
              "routes": [{"name": h, "hosts": [h], "plugins": p} for h, p in ROUTES.items()]},
+            {"name": "written", "url": f"http://127.0.0.1:{port}/a%2Fb", "routes": [
+                {"name": f"written-{h}", "hosts": [h], "plugins": p} for h, p in WRITTEN.items()]},
             {"name": "empty", "host": "empty.upstream", "routes": [
                 {"name": "empty", "hosts": ["empty.test"],
                  "plugins": guarded_by({}, allow=["staff"])},
@@ -333,6 +341,22 @@ def test_an_upstream_without_targets_is_nothing_to_whom_is_refused(guarded: Guar
         assert guarded.ask(host).status == 401
     assert guarded.ask("empty.test", BOB).status == 403
     assert guarded.ask("asking.test", BOB).status == 503
+
+
+@pytest.mark.parametrize("host", WRITTEN)
+def test_a_path_that_is_sent_as_it_is_written_lets_nobody_past(guarded: Guarded, host: str) -> None:
+    for path in ("/x y", "/x%2Fy"):
+        target = path.replace(" ", "%20")
+        before = len(guarded.peer.requests)
+        assert guarded.ask(host, path=target).status == 401
+        assert len(guarded.peer.requests) == before
+        assert guarded.ask(host, BOB, path=target).status == (
+            403 if host == "written.test" else 200
+        )
+        assert guarded.ask(host, ALICE, path=target).status == 200
+        assert guarded.peer.last["target"] == f"/a%2Fb{target}"
+        seen = {name.lower(): value for name, value in guarded.peer.last["headers"]}
+        assert seen["x-consumer-username"] == "alice"
 
 
 def test_the_refusal_is_in_the_format_that_is_accepted(guarded: Guarded) -> None:

@@ -96,10 +96,22 @@ def test_long_paths_hold_nothing_else_or_are_refused(
             assert found.get(name, "/" + "a" * (length - 1)).status == 503
 
 
-@pytest.mark.parametrize("escape", ["%00", "%3F", "%3f", "%2F"])
-def test_service_paths_that_nginx_would_send_as_something_else(escape: str) -> None:
-    service = {"name": "s", "host": "192.0.2.1", "path": f"/a{escape}b"}
-    found = compile_texts(
-        {"_format_version": "3.0", "services": [{**service, "routes": [{"paths": ["/x"]}]}]}, CONF
-    )
-    assert "K348" in found.codes
+@pytest.mark.parametrize(
+    ("host", "path", "patch", "refused"),
+    [
+        ("192.0.2.1", "/a%2Fb", (22, 1), False),
+        ("192.0.2.1", "/a$%20b", (22, 1), False),
+        ("192.0.2.1", "/a$%2Fb", (29, 0), True),
+        ("up.test", "/a%3fb", (27, 2), True),
+        ("up.test", "/a%20b", (27, 2), False),
+        ("up.test", "/a%3fb", (27, 3), False),
+    ],
+)
+def test_service_paths_that_nginx_would_send_as_something_else(
+    host: str, path: str, patch: tuple[int, int], *, refused: bool
+) -> None:
+    service = {"name": "s", "host": host, "path": path, "routes": [{"paths": ["/x"]}]}
+    conf = {**CONF, "dns_resolver": "127.0.0.1"}
+    entities = {"_format_version": "3.0", "services": [service]}
+    found = compile_texts(entities, conf, nginx_version=(1, *patch))
+    assert ("K348" in found.codes) is refused

@@ -6,7 +6,8 @@ import random
 import re
 import socket
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.compiling import compile_texts
@@ -41,33 +42,42 @@ ROUTES = [
     {"name": "accented", "paths": ["/é"]},
     {"name": "spaced", "paths": ["/x y"]},
 ]
-ENTITIES = {
-    "_format_version": "3.0",
-    "services": [
-        {"name": name, "path": path, "routes": routes}
-        for name, path, routes in (
-            ("plain", None, ROUTES[:2]),
-            ("based", "/base", ROUTES[2:5]),
-            ("slashed", "/base/", ROUTES[5:]),
-        )
-    ],
-}
+BASES = {"plain": (None, "/base", "/base/"), "as-written": ("/%5B", "/ba%2Fse", "/ba%3fse/")}
 
 
-@pytest.fixture(scope="module")
-def served(engine: Engine, folder: Path) -> Iterator[tuple[Gateway, Upstream]]:
+def entities(bases: tuple[str | None, ...], port: int) -> dict[str, Any]:
+    parts = (("plain", ROUTES[:2]), ("based", ROUTES[2:5]), ("slashed", ROUTES[5:]))
+    return {
+        "_format_version": "3.0",
+        "services": [
+            {"name": name, "host": "127.0.0.1", "port": port, "path": base, "routes": routes}
+            for base, (name, routes) in zip(bases, parts, strict=True)
+        ],
+    }
+
+
+@dataclass(frozen=True)
+class Served:
+    gateway: Gateway
+    peer: Upstream
+    entities: dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=BASES)
+def served(request: pytest.FixtureRequest, engine: Engine, folder: Path) -> Iterator[Served]:
+    own = folder / request.param
+    own.mkdir(mode=0o755)
     with upstream() as peer:
-        for service in ENTITIES["services"]:
-            service |= {"host": "127.0.0.1", "port": peer.port}  # type: ignore[operator]
-        files = {"kong.conf": "allow_debug_header = on\n", "kong.yml": ENTITIES}
-        with gateway(engine, folder, files) as found:  # type: ignore[arg-type]
-            yield found, peer
+        given = entities(BASES[request.param], peer.port)
+        files = {"kong.conf": "allow_debug_header = on\n", "kong.yml": given}
+        with gateway(engine, own, files) as found:
+            yield Served(found, peer, given)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_odd_paths_go_where_kong_sends_them(served: tuple[Gateway, Upstream], seed: int) -> None:
-    found, peer = served
-    outcome = compile_texts(ENTITIES, {"proxy_listen": "127.0.0.1:80"})
+def test_odd_paths_go_where_kong_sends_them(served: Served, seed: int) -> None:
+    found, peer = served.gateway, served.peer
+    outcome = compile_texts(served.entities, {"proxy_listen": "127.0.0.1:80"})
     assert outcome.compiled is not None, outcome.diagnostics
     entities = outcome.compiled.config.entities
     known = candidates(entities.routes.values(), "traditional_compatible")

@@ -7,6 +7,7 @@ the answer of the gateway itself.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from contextlib import ExitStack, contextmanager
@@ -81,6 +82,21 @@ def test_nginx_routes_as_kong(
         and not (flavor == "traditional" and r["scheme"] == "http" and has_snis)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+WITH_V1 = [case for case in CASES if any(r.get("path_handling") == "v1" for r in case["routes"])]
+AS_WRITTEN = ("/b%2Fc", "/b%3fc/", "/%5B/c%00")
+
+
+@pytest.mark.parametrize("flavor", ["traditional_compatible", "traditional"])
+@pytest.mark.parametrize("case", WITH_V1[::6], ids=lambda case: case["name"])
+def test_paths_of_services_are_sent_as_they_are_written(
+    case: dict[str, Any], flavor: Flavor, engine: Engine, workdir: Path
+) -> None:
+    bases = itertools.cycle(AS_WRITTEN)
+    # Not a name, which older versions of nginx look up for each request.
+    services = [{**s, "host": "10.0.0.1", "path": next(bases)} for s in case["services"]]
+    test_nginx_routes_as_kong({**case, "services": services}, flavor, engine, workdir)
 
 
 class Model:

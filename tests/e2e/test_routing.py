@@ -113,10 +113,11 @@ def normalised(path: str) -> str:
     return "/" + "/".join(kept)
 
 
+BASES = (None, "/", "/base", "/base/", "/b%2Fse", "/%5bb%3Fse/")
 JOINED = [
     Joined(f"join-{number}.test", base, path, strip)
     for number, (base, path, strip) in enumerate(
-        itertools.product((None, "/", "/base", "/base/"), ("/", "/r", "/r/", "/r/s"), (True, False))
+        itertools.product(BASES, ("/", "/r", "/r/", "/r/s"), (True, False))
     )
 ]
 
