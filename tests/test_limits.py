@@ -55,8 +55,8 @@ def test_too_many_choices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_hosts_share_the_routes_that_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routing, "LOCATION_LIMIT", 30)
     found = compiled(10, 15)
-    assert found.conf.count("location */p") == 15
-    assert found.conf.count("location h") == 10
+    assert found.conf.count("  location */p") == 15
+    assert found.conf.count("  location h") == 10
 
 
 def test_costly_contexts_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

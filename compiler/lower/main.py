@@ -21,6 +21,7 @@ from compiler.lower.requests import (
 from compiler.lower.servers import lower_proxy_servers
 from compiler.lower.sizes import map_sizes, power
 from compiler.lower.stream import lower_stream
+from compiler.lower.trace import trace_lines
 from compiler.lower.upstreams import lower_upstreams
 from compiler.lower.urls import lower_left_maps
 from compiler.model.layout import dhparam_file
@@ -119,6 +120,7 @@ def lower(plan: Plan) -> Main:
             *_beside_ours(plan, ("proxy", "location"), _UPSTREAM_HEADERS),
         ),
         stream=lower_stream(plan),
+        trace=trace_lines(plan, proxy.servers),
         lua=lower_data(plan),
     )
 

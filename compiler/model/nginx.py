@@ -159,7 +159,8 @@ class StreamBlock:
 class Main:
     """nginx.conf and the parts it includes; `lua` is what Lua answers from, None without Lua.
 
-    `common` is what several servers of the proxy listeners include.
+    `common` is what several servers of the proxy listeners include. `trace` tells the way of a
+    request, for a comment.
     """
 
     main: tuple[Simple, ...]
@@ -177,6 +178,7 @@ class Main:
     access_maps: tuple[Map, ...]
     proxy: tuple[Section, ...]
     stream: StreamBlock | None = None
+    trace: tuple[str, ...] = ()
     lua: tuple[DataFile, ...] | None = None
 
 

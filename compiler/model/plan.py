@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from compiler.model.destinations import TlsPolicy, UpstreamGroup
     from compiler.model.entities import Consumer
     from compiler.model.lua import LuaPlan
-    from compiler.model.routing import Answer, HostTable, HttpsOnly
+    from compiler.model.routing import Answer, HostTable, HttpsOnly, TracedRequest
     from compiler.model.settings import Directive, Listener
     from compiler.model.sni import SniPlan
     from compiler.model.stream import StreamPlan
@@ -109,6 +109,8 @@ class Plan:
     logs: Mapping[str, str]
     log_level: str
     stream: StreamPlan | None = None
+    traced: TracedRequest | None = None
+    """A request that shows how all others go, None where there is none that is plain enough."""
     lua: LuaPlan | None = None
     """What Lua needs where it chooses certificates: None where nginx does everything by itself."""
 

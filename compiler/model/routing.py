@@ -189,6 +189,23 @@ class HostTable:
 
 
 @value(kw_only=True)
+class TracedRequest:
+    """A request that the output tells the way of: where it is looked up, and what is sent.
+
+    With `any_host` the HOST in its URL is one that no table is for. `decided` tells that methods
+    or headers decide at its path.
+    """
+
+    url: str
+    any_host: bool
+    table: str
+    path: str
+    decided: bool
+    answer: Proxied
+    sent: str
+
+
+@value(kw_only=True)
 class HttpsOnly:
     """Tables that are served over HTTPS alone; plain requests to them get *status*."""
 

@@ -28,6 +28,7 @@ from compiler.plan.sni import plan_sni
 from compiler.plan.stream import plan_stream
 from compiler.plan.stream_access import report_uncompiled_streams
 from compiler.plan.stream_destinations import StreamDestinationPlanner
+from compiler.plan.trace import plan_trace
 from compiler.plan.upstream_tls import POLICY_CAS
 from compiler.plan.versions import features_of
 from compiler.router.priority import is_stream
@@ -128,6 +129,7 @@ def make_plan(
         logs={name: settings.text(name) or "off" for name in _LOGS},
         log_level=settings.text("log_level") or "notice",
         stream=stream,
+        traced=plan_trace(tables, tls=any(x.ssl for x in settings.listeners.get("proxy", ()))),
         lua=lua,
     )
 

@@ -84,6 +84,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Say which upstream this is and what was asked of it."""
+        self._answer()
+
+    def do_POST(self) -> None:
+        """Do the same."""
+        self._answer()
+
+    def _answer(self) -> None:
         self.server.requests += 1
         body = f"{self.server.name} got {self.path}".encode()
         self.send_response(200)
@@ -150,11 +157,19 @@ def front(client: Client) -> list[Row]:
 def back(client: Client, shop: Upstream, pay: Upstream) -> list[Row]:
     """Show what becomes of requests to the two upstreams."""
     good = client.https("shop.example.com", "/cart?id=7", verified=True)
+    ordered = client.https("shop.example.com", "/cart?id=7", verified=True, method="POST")
+    healthy = client.https("other.example.com", "/health", verified=False)
     bad = client.https("pay.example.com", "/v1/charge", verified=True)
     return [
         Row("GET https://shop.example.com/cart?id=7", "200", str(good.status)),
         Row("  answered by", "shop.internal got /cart?id=7", good.text),
         Row("  SNI that the upstream saw", "shop.internal", str(shop.sni)),
+        Row(
+            "POST https://shop.example.com/cart?id=7",
+            "shop.internal got /orders?id=7",
+            ordered.text,
+        ),
+        Row("GET https://other.example.com/health", "shop.internal got /health", healthy.text),
         Row("GET https://pay.example.com/v1/charge", "502", str(bad.status)),
         Row("  requests that reached that upstream", "0", str(pay.requests)),
     ]
@@ -175,7 +190,7 @@ class Client:
         self._plain = plain
         self._secure = secure
 
-    def https(self, name: str, path: str, *, verified: bool) -> Answer:
+    def https(self, name: str, path: str, *, verified: bool, method: str = "GET") -> Answer:
         """Make a request over TLS; the certificate is checked if *verified*."""
         context = ssl.create_default_context(cafile=str(self._ca))
         if not verified:
@@ -185,18 +200,18 @@ class Client:
         with plain, context.wrap_socket(plain, server_hostname=name) as secured:
             der = secured.getpeercert(binary_form=True) or b""
             subject = x509.load_der_x509_certificate(der).subject.rfc4514_string()
-            return _ask(secured, name, path, subject)
+            return _ask(secured, name, path, subject, method)
 
     def http(self, name: str, path: str) -> Answer:
         """Make a request without TLS."""
         with socket.create_connection(("127.0.0.1", self._plain), timeout=10) as plain:
-            return _ask(plain, name, path, "")
+            return _ask(plain, name, path, "", "GET")
 
 
-def _ask(connected: socket.socket, name: str, path: str, certificate: str) -> Answer:
+def _ask(connected: socket.socket, name: str, path: str, certificate: str, method: str) -> Answer:
     connection = http.client.HTTPConnection(name)
     connection.sock = connected
-    connection.request("GET", path)
+    connection.request(method, path)
     response = connection.getresponse()
     return Answer(response.status, response.read().decode(), certificate)
 
