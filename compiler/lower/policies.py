@@ -48,7 +48,8 @@ def has_gate(answer: Answer, plan: Plan) -> bool:
     stand elsewhere.
     """
     later = (answer.access.addresses, answer.access.groups, answer.access.termination)
-    ends = any(found is not None for found in later) or _reaches_nobody(answer)
+    passed_on = isinstance(answer, Proxied) and not answer.reaches_nobody
+    ends = any(found is not None for found in later) or not passed_on
     return asks_lua(answer.access, plan) and ends
 
 
@@ -58,11 +59,9 @@ def ended(answer: Answer, plan: Plan) -> tuple[Simple, ...]:
 
 
 def _without_peer(answer: Answer) -> tuple[Simple, ...]:
-    return (Simple("return", (NO_PEER,)),) if _reaches_nobody(answer) else ()
-
-
-def _reaches_nobody(answer: Answer) -> bool:
-    return isinstance(answer, Proxied) and answer.reaches_nobody
+    if isinstance(answer, Proxied) and answer.reaches_nobody:
+        return (Simple("return", (NO_PEER,)),)
+    return ()
 
 
 def policy_texts(plan: Plan) -> Iterator[str]:

@@ -160,8 +160,8 @@ def test_odd_paths_are_no_way_around(guarded: Guarded, path: str) -> None:
 
 def test_a_route_without_a_service_is_guarded_too(guarded: Guarded) -> None:
     assert guarded.ask("nowhere.test", ALICE).status == 503
-    if guarded.gateway.running.engine.name != "openresty":
-        assert guarded.ask("nowhere.test").status == 401
+    assert guarded.ask("nowhere.test", BOB).status == 401
+    assert guarded.ask("nowhere.test").status == 401
 
 
 @pytest.mark.parametrize("host", ["one.test", "a.wild.test", "told.test", "part.test"])
