@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from support.compiling import compile_texts
 
-from compiler.lower import dispatch
+from compiler.lower import dispatch, names
 
 if TYPE_CHECKING:
     import pytest
@@ -18,7 +18,8 @@ def test_equal_digests_do_not_share_a_table(monkeypatch: pytest.MonkeyPatch) -> 
     def digest(*parts: str, length: int = 8) -> str:
         return "0" * 8 if length == 8 else sha256("\0".join(parts).encode()).hexdigest()
 
-    monkeypatch.setattr(dispatch, "_digest", digest)
+    monkeypatch.setattr(names, "digest", digest)
+    monkeypatch.setattr(dispatch, "digest", digest)
     routes = [
         {"name": f"r{n}", "paths": [f"/{n}", f"~/x{n}/[a-z]+$"], "headers": {"x": [f"~*{n}$"]}}
         for n in range(5)

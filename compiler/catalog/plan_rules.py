@@ -176,6 +176,16 @@ VALUE_TOO_LONG = Rule(
     message="{what} takes up to {length} bytes as nginx reads it, and 4095 is its limit for a word",
     hint="shorten it",
 )
+ROUTE_TOO_LONG = Rule(
+    code="K374",
+    name="route-too-long-not-compiled",
+    severity=Severity.ERROR,
+    message=(
+        "route {route}: what it makes of {path} ({start}…) takes up to {length} bytes as nginx "
+        "reads it, and 4095 is its limit for a word"
+    ),
+    hint="use shorter or fewer values and regular expressions in one route, or several routes",
+)
 LOCATION_TOO_LONG = Rule(
     code="K373",
     name="location-too-long-not-compiled",
@@ -243,7 +253,7 @@ RULES = (
     SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS, TOO_MANY_CHOICES,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS,
-    PROXY_OFF, VALUE_TOO_LONG, LOCATION_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
+    PROXY_OFF, VALUE_TOO_LONG, ROUTE_TOO_LONG, LOCATION_TOO_LONG, HTTPS_NOT_SERVED, KEYS_UNREADABLE,
     ENTITIES_MISSING, ENTITIES_UNREADABLE, DIRECTIVE_NAME,
     DIRECTIVE_IGNORED,
 )  # fmt: skip

@@ -57,14 +57,29 @@ def _check_text(path: str, text: str, spans: Iterable[Span], report: Report) -> 
         if len(line) * _BYTES_OF_CHARACTER <= _LONGEST_WORD:
             continue
         for word, length in _long_words(line):
-            source = _source(spans, number)
-            report.add(
-                rules.VALUE_TOO_LONG,
-                _place(source),
-                entity=_entity(source),
-                what=_what(path, word, source),
-                length=length,
-            )
+            _report_word(path, word, length, _source(spans, number), report)
+
+
+def _report_word(path: str, word: str, length: int, source: Source | None, report: Report) -> None:
+    start = word.strip("\"'")[:_SHOWN]
+    if source is not None and source.type == "route":
+        report.add(
+            rules.ROUTE_TOO_LONG,
+            _place(source),
+            entity=_entity(source),
+            route=source.name or source.id,
+            path=path,
+            start=start,
+            length=length,
+        )
+        return
+    report.add(
+        rules.VALUE_TOO_LONG,
+        _place(source),
+        entity=_entity(source),
+        what=_what(path, start, source),
+        length=length,
+    )
 
 
 def _place(source: Source | None) -> Place | None:
@@ -83,8 +98,7 @@ def _long_words(line: str) -> Iterator[tuple[str, int]]:
             yield word, length
 
 
-def _what(path: str, word: str, source: Source | None) -> str:
-    start = word.strip("\"'")[:_SHOWN]
+def _what(path: str, start: str, source: Source | None) -> str:
     if source is None:
         return f"what begins with {start} in {path}"
     return f"what {source.type} {source.name or source.id} makes of {path} ({start}…)"

@@ -1,32 +1,42 @@
 """Paths at which a request's method, headers or server name decide: rules that lead to locations.
 
 What decides for a path alone stands in its location; what decides for all paths below some other,
-in a map.
+in a map. Where very many conditions decide, a chain of maps does (`parts`): what one has no row for
+the next is asked, and nginx looks at none before it is.
 """
 
 from __future__ import annotations
 
-import re
-from hashlib import sha256
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from compiler.lower.comparisons import ANY, Comparisons, all_kinds
+from compiler.lower.names import Names, digest
+from compiler.lower.parts import LONGEST, fits_one, parts_of
 from compiler.lower.paths import KONG_PATH
 from compiler.model.nginx import Map, Simple, Source
 from compiler.model.routing import NoService
 from compiler.model.words import Expression, Literal, expression
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    from compiler.lower.parts import Part
     from compiler.model.entities import Route
-    from compiler.model.routing import Answer, Choice, Conditions, HeaderTest, NameTest
+    from compiler.model.routing import Answer, Choice, Conditions
 
 NO_ROUTE = "no-route"
 ROUTE = "route="
 LET_IN = "@let-in="
 
-_ANY = r"[^\n]*"
-_SCHEME = "$scheme:$ssl_server_name"
+_DEEPEST = 64
+"""Maps of a chain: a hundred variables that ask for another are one too many for nginx."""
+
+_VOLATILE = ("volatile",)
+"""A request may pass two locations that decide alike, and lead elsewhere."""
+
+_SHOWN = 3
+"""Conditions that the comment of a chain's map names."""
 
 
 class Dispatcher:
@@ -38,15 +48,15 @@ class Dispatcher:
     def __init__(self) -> None:
         self._targets: dict[str, Answer] = {}
         self._gated: dict[str, Answer] = {}
-        self._owners: dict[str, tuple[str, ...]] = {}
-        self._maps: dict[str, Map] = {}
-        self._tests: dict[str, Map] = {}
+        self._names = Names()
+        self._comparisons = Comparisons(self._names)
+        self._maps: dict[str, tuple[Map, ...]] = {}
 
     @property
     def maps(self) -> tuple[Map, ...]:
-        """Return the maps by name, so that one more moves no other."""
-        tests = sorted(self._tests.items())
-        return tuple(found for _, found in (*tests, *sorted(self._maps.items())))
+        """Return the maps by name, so that one more moves no other; those of a chain in turn."""
+        chains = (chain for _, chain in sorted(self._maps.items()))
+        return (*self._comparisons.maps, *(found for chain in chains for found in chain))
 
     def collect(self) -> tuple[dict[str, Answer], dict[str, Answer]]:
         """Return where answers are collected from now on, by the keys of their locations.
@@ -66,16 +76,29 @@ class Dispatcher:
             otherwise = self.target(rows.pop().answer)
         if not rows:
             return (go_on(expression(otherwise)),)
-        if any(row.inherited for row in rows):
-            return self._by_map(rows, otherwise)
-        return self._in_turn(rows, otherwise)
+        compare = self._in_map if any(row.inherited for row in rows) else self._in_turn
+        if all_kinds(row.conditions for row in rows).keys() == {"path"}:
+            regexes = [f"^{row.conditions.path}" for row in rows]
+            if max(map(len, regexes)) <= LONGEST:
+                return compare(rows, otherwise, str(KONG_PATH), regexes)
+        fields = [
+            self._comparisons.fields(row.conditions, route_source(row.answer.route)) for row in rows
+        ]
+        if not fits_one(fields):
+            return self._in_chains(rows, otherwise, fields)
+        source, regexes = _lines(fields)
+        return compare(rows, otherwise, source, regexes)
 
-    def _in_turn(self, rows: list[Choice], otherwise: str) -> tuple[Simple, ...]:
+    def _in_turn(
+        self, rows: list[Choice], otherwise: str, source: str, regexes: list[str]
+    ) -> tuple[Simple, ...]:
         """Return rules that hold what is compared against one choice after the other.
 
         What a single location decides needs no variable, which would cost every request memory.
         """
-        source, regexes = self._in_path([row.conditions for row in rows])
+        if source != KONG_PATH:
+            # nginx takes what begins with $scheme for a redirect, and no path is empty.
+            source, regexes = f"/{source}", [f"^/{regex[1:]}" for regex in regexes]
         leads: dict[str, Simple] = {}
         for regex, row in zip(regexes, rows, strict=True):
             leads.setdefault(regex, go_on(expression(self.target(row.answer)), regex))
@@ -85,17 +108,31 @@ class Dispatcher:
             go_on(expression(otherwise)),
         )
 
-    def _by_map(self, rows: list[Choice], otherwise: str) -> tuple[Simple, ...]:
+    def _in_map(
+        self, rows: list[Choice], otherwise: str, source: str, regexes: list[str]
+    ) -> tuple[Simple, ...]:
         """Return what looks at a map that all paths below some other share."""
-        found = self._map([row.conditions for row in rows])
+        found = self._map([row.conditions for row in rows], source, regexes)
         targets = [self.target(row.answer) for row in rows]
         return (
-            Simple("set", (Expression("$otherwise"), expression(otherwise))),
-            *(
-                Simple("set", (Expression(_choice(index)), expression(target)))
-                for index, target in enumerate(targets)
-            ),
+            _set("$otherwise", otherwise),
+            *(_set(_choice(index), target) for index, target in enumerate(targets)),
             go_on(Expression(found.variable)),
+        )
+
+    def _in_chains(
+        self, rows: list[Choice], otherwise: str, fields: list[dict[str, str]]
+    ) -> tuple[Simple, ...]:
+        """Return what looks at chains of maps, which name the answers themselves."""
+        parts = list(parts_of(fields))
+        starts = range(0, len(parts), _DEEPEST)
+        *before, last = (
+            self._chain(rows, parts[at : at + _DEEPEST], is_last=at == starts[-1]) for at in starts
+        )
+        return (
+            *(step for variable in before for step in _if_any(variable)),
+            _set("$otherwise", otherwise),
+            go_on(Expression(last)),
         )
 
     def target(self, answer: Answer) -> str:
@@ -112,97 +149,80 @@ class Dispatcher:
 
     def _key(self, kind: str, answer: Answer) -> str:
         name, parts = target_name(answer)
-        key = f"{kind}{name}"
-        if self._owners.setdefault(key, parts) != parts:
-            key = f"{key}.{_digest(*parts, length=64)}"
-        return key
+        return self._names.readable(f"{kind}{name}", parts)
 
-    def _map(self, conditions: list[Conditions]) -> Map:
-        source, rows = self._compared(conditions)
-        by = ", ".join(_all_kinds(conditions))
-        variable = self._name("$decided_", source, *(f"{key}\n{i}" for key, i in rows.items()))
-        self._maps[variable] = Map(
-            why=f"decided by {by}",
+    def _map(self, conditions: list[Conditions], source: str, regexes: list[str]) -> Map:
+        kinds = all_kinds(conditions)
+        keys = _first((f"~{regex}",) for regex in regexes)
+        if kinds.keys() == {"method"}:
+            keys = _first(c.methods for c in conditions)
+        variable = self._names.of("$decided_", source, *(f"{key}\n{i}" for key, i in keys.items()))
+        found = Map(
+            why=f"decided by {', '.join(kinds)}",
             source=Expression(source),
             variable=variable,
             default=Expression("$otherwise"),
-            # A request may pass two locations that decide alike, and lead elsewhere.
-            options=("volatile",),
-            entries=tuple((Literal(key), Expression(_choice(i))) for key, i in rows.items()),
+            options=_VOLATILE,
+            entries=tuple((Literal(key), Expression(_choice(i))) for key, i in keys.items()),
         )
-        return self._maps[variable]
+        self._maps[variable] = (found,)
+        return found
 
-    def _compared(self, conditions: list[Conditions]) -> tuple[str, dict[str, int]]:
-        """Return what the map looks at, and its keys with the number of the condition they mean.
+    def _chain(self, rows: list[Choice], parts: list[Part], *, is_last: bool) -> str:
+        """Return the variable of a chain of maps.
 
-        Of equal keys the first counts.
+        It is empty where none of *parts* has a row for a request, or *is_last* what else to do.
         """
-        if _all_kinds(conditions).keys() == {"method"}:
-            return "$request_method", _first(c.methods for c in conditions)
-        if _all_kinds(conditions).keys() == {"path"}:
-            return str(KONG_PATH), _first((f"~^{c.path}",) for c in conditions)
-        source, regexes = self._lines(conditions)
-        return source, _first((f"~^{regex}$",) for regex in regexes)
+        made = [self._link(rows[part.first :], part) for part in parts]
+        said = (str(word) for found in made for row in found.entries for word in row)
+        sources = (found.source for found in made)
+        name = self._names.of("$decided_", "last" if is_last else "", *sources, *said)
+        if name not in self._maps:
+            variables = [name, *(f"{name}_{number}" for number in range(2, len(made) + 1))]
+            defaults = [*variables[1:], "$otherwise" if is_last else ""]
+            self._maps[name] = tuple(
+                replace(
+                    found,
+                    why=f"{found.why} ({number} of {len(made)})",
+                    variable=variable,
+                    default=Expression(default) if default else None,
+                )
+                for number, (found, variable, default) in enumerate(
+                    zip(made, variables, defaults, strict=True), 1
+                )
+            )
+        return name
 
-    def _in_path(self, conditions: list[Conditions]) -> tuple[str, list[str]]:
-        """Return what takes the path's place, and for each condition what that must match."""
-        if _all_kinds(conditions).keys() == {"path"}:
-            return str(KONG_PATH), [f"^{c.path}" for c in conditions]
-        source, regexes = self._lines(conditions)
-        # nginx takes what begins with $scheme for a redirect, and no path is empty.
-        return f"/{source}", [f"^/{regex}$" for regex in regexes]
-
-    def _lines(self, conditions: list[Conditions]) -> tuple[str, list[str]]:
-        """Return what is compared, a line each, and for each condition what these must match."""
-        fields = [list(self._fields(c)) for c in conditions]
-        sources = list(dict.fromkeys(source for found in fields for source, _ in found))
-        regexes = []
-        for found in fields:
-            by_source = dict(found)
-            regexes.append(r"\n".join(by_source.get(source, _ANY) for source in sources))
-        return "\n".join(sources), regexes
-
-    def _fields(self, conditions: Conditions) -> Iterator[tuple[str, str]]:
-        """Yield what is compared for *conditions*, and with which pattern."""
-        if conditions.methods:
-            yield "$request_method", f"(?:{'|'.join(map(re.escape, conditions.methods))})"
-        if conditions.names or conditions.schemes:
-            yield _SCHEME, _scheme(conditions)
-        for header in conditions.headers:
-            if header.regexes:
-                yield self._header_test(header), "1"
-            else:
-                yield f"$http_{header.name}", _listed(header)
-        if conditions.path is not None:
-            yield self._path_test(conditions.path), "1"
-
-    def _header_test(self, header: HeaderTest) -> str:
-        tilde = "~" if header.exact_case else "~*"
-        entries = [f"{tilde}{regex}" for regex in header.regexes]
-        if header.values:
-            entries.append(f"~^{_listed(header)}$")
-        return self._test(f"header {header.name}", f"$http_{header.name}", tuple(entries))
-
-    def _path_test(self, regex: str) -> str:
-        return self._test("the path", str(KONG_PATH), (f"~^{regex}",))
-
-    def _name(self, kind: str, *parts: str) -> str:
-        """Return a name that is that of *parts* alone."""
-        short = f"{kind}{_digest(*parts)}"
-        if self._owners.setdefault(short, parts) == parts:
-            return short
-        return f"{kind}{_digest(*parts, length=64)}"
-
-    def _test(self, what: str, source: str, entries: tuple[str, ...]) -> str:
-        variable = self._name("$matches_", source, *entries)
-        self._tests[variable] = Map(
-            why=f"whether {what} matches a regular expression",
-            source=Expression(source),
-            variable=variable,
-            default=Literal("0"),
-            entries=tuple((Literal(entry), Literal("1")) for entry in entries),
+    def _link(self, rows: list[Choice], part: Part) -> Map:
+        """Return a map of a chain, which holds the first of *rows*; it has no name yet."""
+        keys = _first((key,) for key in part.keys)
+        answers = [rows[index].answer for index in keys.values()]
+        owners = tuple(route_source(answer.route) for answer in answers)
+        return Map(
+            why=f"decided by {_some(all_kinds(row.conditions for row in rows[: len(part.keys)]))}",
+            source=Expression(part.source),
+            variable="",
+            default=None,
+            options=_VOLATILE,
+            entries=tuple(
+                (Literal(key), expression(self.target(answer)))
+                for key, answer in zip(keys, answers, strict=True)
+            ),
+            sources=owners,
+            owner=owners[0] if len(owners) == 1 else None,
         )
-        return variable
+
+
+def _lines(fields: list[dict[str, str]]) -> tuple[str, list[str]]:
+    """Return what is compared, a line each, and for each row what these must match."""
+    sources = list(dict.fromkeys(source for found in fields for source in found))
+    regexes = (r"\n".join(found.get(source, ANY) for source in sources) for found in fields)
+    return "\n".join(sources), [f"^{regex}$" for regex in regexes]
+
+
+def _some(kinds: dict[str, None]) -> str:
+    more = len(kinds) - _SHOWN
+    return ", ".join(list(kinds)[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _first(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
@@ -212,6 +232,19 @@ def _first(keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
         for key in group:
             found.setdefault(key, index)
     return found
+
+
+def _if_any(variable: str) -> tuple[Simple, ...]:
+    """Return what goes on with the location of a key that may be empty, where it is not."""
+    found = Expression(variable)
+    return (
+        Simple("rewrite", (Literal("^"), Expression(f"/{variable}"))),
+        go_on(found, "^/."),
+    )
+
+
+def _set(variable: str, text: str) -> Simple:
+    return Simple("set", (Expression(variable), expression(text)))
 
 
 def go_on(key: Expression, regex: str = "^") -> Simple:
@@ -242,62 +275,9 @@ def target_name(answer: Answer) -> tuple[str, tuple[str, ...]]:
         route.expression is not None and (answer.strips or answer.captures)
     ):
         matched = (answer.path or "", answer.regex or "")
-        name += f".{_digest(*matched)}"
+        name += f".{digest(*matched)}"
         parts += matched
     if answer.tls_name is not None and route.preserve_host:
         name += f"@{answer.tls_name}"
         parts.append(answer.tls_name)
     return name, tuple(parts)
-
-
-def _kinds(conditions: Conditions) -> Iterator[str]:
-    if conditions.methods:
-        yield "method"
-    if conditions.schemes:
-        yield "scheme"
-    if conditions.names:
-        yield "server name"
-    for header in conditions.headers:
-        yield f"header {header.name}"
-    if conditions.path is not None:
-        yield "path"
-
-
-def _all_kinds(conditions: Iterable[Conditions]) -> dict[str, None]:
-    """Return what decides, in the order in which it is looked at."""
-    return dict.fromkeys(word for c in conditions for word in _kinds(c))
-
-
-def _scheme(conditions: Conditions) -> str:
-    """Return a pattern for scheme and server name; without TLS no name is asked for."""
-    ways = []
-    if "http" in (conditions.schemes or ("http",)):
-        ways.append(f"http:{_ANY}")
-    if "https" in (conditions.schemes or ("https",)):
-        ways.append(f"https:{_names(conditions.names) if conditions.names else _ANY}")
-    return f"(?:{'|'.join(ways)})"
-
-
-def _listed(header: HeaderTest) -> str:
-    """Return a pattern for one of a header's values, alone or in a list.
-
-    nginx (from 1.23) joins the values of a repeated header to one.
-    """
-    flag = "?" if header.exact_case else "?i"
-    either = f"({flag}:{'|'.join(map(re.escape, header.values))})"
-    if header.every:
-        return f"{either}(?:, {either})*"
-    return rf"(?:{_ANY}, )?{either}(?:, {_ANY})?"
-
-
-def _names(names: tuple[NameTest, ...]) -> str:
-    parts = []
-    for name in names:
-        text = re.escape(name.text)
-        around = {"exact": text, "suffix": f"{_ANY}{text}", "prefix": f"{text}{_ANY}"}
-        parts.append(around[name.kind])
-    return f"(?i:{'|'.join(parts)})"
-
-
-def _digest(*parts: str, length: int = 8) -> str:
-    return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:length]

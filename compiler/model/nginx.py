@@ -40,7 +40,8 @@ class Simple:
 class Map:
     """A `map` block (or, with `by_address`, a `geo` block). `why` is its comment.
 
-    `options` are its parameters without a value: `hostnames`, `volatile`.
+    `options` are its parameters without a value: `hostnames`, `volatile`. `sources` are where its
+    rows come from, `owner` where all of it does.
     """
 
     why: str
@@ -51,6 +52,7 @@ class Map:
     by_address: bool = False
     options: tuple[str, ...] = ()
     sources: tuple[Source | None, ...] = ()
+    owner: Source | None = None
 
 
 @value(kw_only=True)

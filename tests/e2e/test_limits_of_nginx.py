@@ -49,21 +49,31 @@ def test_hundreds_of_routes_at_one_path(engine: Engine, workdir: Path) -> None:
 LONG = {
     "header values": {"headers": {"x-v": [f"value-number-{n:06}" for n in range(300)]}},
     "a header value": {"headers": {"x-v": ["\\" * 2500]}},
+    "a regular expression of a header": {"headers": {"x-v": [f"~*{'a' * 4100}"]}},
+    "a name of a header": {"headers": {f"x{'a' * 4100}": ["~*a"]}},
     "many headers": {"headers": {f"x-very-long-name-{n:03}": ["a"] for n in range(250)}},
     "server names": {"protocols": ["https"], "snis": [f"n{n}.example.com" for n in range(400)]},
-    "a regular expression that grows": {"paths": [f"~/(?i){'a' * 1500}"]},
+    "a regular expression that grows": {"paths": [f"~/x/(?i){'a' * 1500}"]},
+    "one that is not alone": {"paths": [f"~/x/(?i){'a' * 1500}"], "methods": ["GET"]},
     "a path that grows": {"paths": [f"/{'é' * 700}"]},
     "a host": {"hosts": [".".join(["a" * 60] * 90)]},
     "a name": {"name": "r" * 5000, "methods": ["GET"]},
 }
+"""What makes words too long, of one route among others."""
 
 
 @pytest.mark.parametrize("what", LONG)
 def test_words_that_nginx_cannot_read_are_refused(what: str) -> None:
     route = {"name": "r", "paths": ["/x"], **LONG[what]}
-    found = compiled(engines.find("embedded"), route)
-    assert found.codes & {"K362"}, found.diagnostics
+    other = {"name": "other", "paths": ["/x"], "headers": {"x-v": ["1"]}}
+    found = compiled(engines.find("embedded"), other, route)
+    assert "K374" in found.codes, found.diagnostics
     assert found.compiled is None
+    refused = [d for d in found.report if d.rule.code == "K374"]
+    assert {d.entity.name for d in refused if d.entity} == {route["name"]}
+    assert all(d.place for d in refused)
+    # Tables of hosts, and of what leads to a route, belong to no route alone.
+    assert "K362" not in found.codes or what in {"a host", "a name"}
 
 
 def test_the_longest_words_are_read(engine: Engine, workdir: Path) -> None:
