@@ -64,6 +64,16 @@ ROUTE_EXPRESSION = Rule(
     message="route {route}: the expression {reason}",
     hint="write it with fields that can be decided, or keep this route on Kong",
 )
+ROUTE_HEADER_REPEATED = Rule(
+    code="K347",
+    name="route-header-regex-repeated",
+    severity=Severity.INFO,
+    message=(
+        "route {route}: Kong compares regular expressions with each value of a repeated header, "
+        "{how}"
+    ),
+    hint="nothing to do where clients send these headers once",
+)
 SERVICE_PATH = Rule(
     code="K348",
     name="service-path-not-compiled",
@@ -249,7 +259,7 @@ DIRECTIVE_IGNORED = Rule(
 RULES = (
     PLUGIN_REFUSED, PLUGIN_IGNORED, ENTITY_IGNORED, ROUTE_PATH, ROUTE_REGEX, ROUTE_REGEX_ASCII,
     ROUTE_SNIS_PLAINTEXT,
-    ROUTE_EXPRESSION,
+    ROUTE_EXPRESSION, ROUTE_HEADER_REPEATED,
     SERVICE_PATH, UPSTREAM_ALGORITHM, UPSTREAM_FEATURE,
     UPSTREAM_EMPTY, TARGET_NAMES_DIFFER, TARGET_HOST_HEADER, TOO_MANY_LOCATIONS, TOO_MANY_CHOICES,
     NO_RESOLVER, NAMES_AT_START, COSTLY_CONTEXTS,

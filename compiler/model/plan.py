@@ -47,6 +47,7 @@ class Features:
     upstream_tls13_by_default: bool
     keepalive_by_default: bool
     lookup_without_ipv4: bool
+    joins_headers: bool
     long_locations: bool
     sessions_know_their_server: bool
 

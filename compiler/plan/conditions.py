@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compiler.catalog import plan_rules as rules
 from compiler.model.balancing import Capture
 from compiler.model.routing import Conditions, HeaderTest, NameTest
-from compiler.plan.pcre_text import pcre_problem, without_names
+from compiler.plan.pcre_text import without_names
 from compiler.plan.regex_prefix import has_alternatives, split_alternatives
+from compiler.plan.regexes import RegexPlanner
 from compiler.router.regex_groups import group_number
 from compiler.router.regex_nodes import UnsupportedRegexError
 from compiler.router.regex_width import path_widths
-from compiler.router.rust_regex import is_exact, path_pattern, path_to_pcre, to_pcre
+from compiler.router.rust_regex import path_to_pcre
 
 if TYPE_CHECKING:
     from compiler.model.balancing import Balancing
     from compiler.model.diagnostic import Report
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import HeaderCondition
-
-_CAPITAL = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\(\?[^)]*[):]|[A-Z]")
-"""A capital on its own; escapes, classes and what begins a group are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +38,13 @@ class Stripped:
 class ConditionPlanner:
     """Translates what candidates ask for; each is looked at once.
 
-    *tls_listener* tells whether requests may come over TLS at all.
+    *tls_listener* tells whether requests may come over TLS at all, *joins_headers* whether nginx
+    makes a list of the values of a repeated header.
     """
 
-    def __init__(self, *, tls_listener: bool, report: Report) -> None:
+    def __init__(self, *, tls_listener: bool, joins_headers: bool, report: Report) -> None:
         self._tls_listener = tls_listener
-        self._report = report
+        self._regexes = RegexPlanner(joins_headers=joins_headers, report=report)
         self._known: dict[int, tuple[Candidate, Conditions]] = {}
 
     def of(self, candidate: Candidate) -> Conditions:
@@ -76,7 +73,7 @@ class ConditionPlanner:
         width = widths.pop() if len(widths) == 1 else None
         if width is None:
             reason = "has alternatives of different lengths, and its route strips what matches"
-            self._refuse(candidate, "paths", candidate.regex, reason)
+            self._regexes.refuse(candidate, "paths", candidate.regex, reason)
         return Stripped(regex, width=width)
 
     def captures(self, candidate: Candidate, balancing: Balancing) -> tuple[Capture, ...]:
@@ -88,7 +85,7 @@ class ConditionPlanner:
             numbers = {name: group_number(candidate.regex, name) for name in wanted}
             regex = path_to_pcre(candidate.regex)
         except UnsupportedRegexError as error:
-            self._refuse(candidate, "paths", candidate.regex, str(error))
+            self._regexes.refuse(candidate, "paths", candidate.regex, str(error))
             return ()
         return tuple(Capture(name, regex, n) for name, n in numbers.items() if n is not None)
 
@@ -100,7 +97,9 @@ class ConditionPlanner:
             if self._tls_listener
             else (),
             schemes=tuple(sorted(candidate.schemes)) if len(candidate.schemes) == 1 else (),
-            path=None if candidate.regex is None else self._path(candidate, candidate.regex),
+            path=None
+            if candidate.regex is None
+            else self._regexes.path(candidate, candidate.regex),
             path_anywhere=candidate.regex is not None
             and candidate.flavor != "traditional"
             and has_alternatives(candidate.regex),
@@ -110,60 +109,7 @@ class ConditionPlanner:
         return HeaderTest(
             name=header.name.replace("-", "_"),
             values=header.values,
-            regexes=tuple(self._pcre(regex, candidate, "headers") for regex in header.regexes),
+            regexes=self._regexes.values(candidate, header),
             exact_case=header.case_matters,
             every=header.every,
         )
-
-    def _path(self, candidate: Candidate, regex: str) -> str:
-        found = self._pcre(regex, candidate, "paths")
-        grouped = candidate.flavor == "traditional" and has_alternatives(regex)
-        return f"(?:{found})" if grouped else found
-
-    def _pcre(self, regex: str, candidate: Candidate, field: str) -> str:
-        if candidate.flavor == "traditional":
-            return self._traditional(regex, candidate, field)
-        route = candidate.route
-        try:
-            if not is_exact(path_pattern(regex) if field == "paths" else regex):
-                self._report.add(
-                    rules.ROUTE_REGEX_ASCII,
-                    route.source.place(field),
-                    entity=route.ref,
-                    route=route.label,
-                    regex=regex,
-                )
-            if field == "paths":
-                return path_to_pcre(regex, capture=False).removeprefix("^")
-            return to_pcre(regex, capture=False)
-        except UnsupportedRegexError as error:
-            self._refuse(candidate, field, regex, str(error))
-            return regex
-
-    def _traditional(self, regex: str, candidate: Candidate, field: str) -> str:
-        is_path = field == "paths"
-        problem = pcre_problem(regex, strips=is_path and candidate.route.strip_path)
-        if problem is not None:
-            self._refuse(candidate, field, regex, problem)
-        plain = without_names(regex)
-        return plain if is_path else _never_upper(plain)
-
-    def _refuse(self, candidate: Candidate, field: str, regex: str, reason: str) -> None:
-        route = candidate.route
-        self._report.add(
-            rules.ROUTE_REGEX,
-            route.source.place(field),
-            entity=route.ref,
-            route=route.label,
-            regex=regex,
-            reason=reason,
-        )
-
-
-def _never_upper(regex: str) -> str:
-    """Return *regex* so that its capitals match nothing.
-
-    Flavor traditional compares values in lower case with expressions that keep theirs, and nginx
-    compares without.
-    """
-    return _CAPITAL.sub(lambda found: "(?!)" if len(found[0]) == 1 else found[0], regex)

@@ -71,6 +71,7 @@ def make_plan(
         destinations,
         access,
         tls_listener=any(x.ssl for x in settings.listeners.get("proxy", ())),
+        joins_headers=features.joins_headers,
         report=report,
     )
     stream = _plan_stream(config, features, inputs, self_signed, report)

@@ -22,6 +22,11 @@ _NAMED = re.compile(r"\(\?(?:P?<|')")
 _NAME = re.compile(r"\w*[>']")
 _REFERENCE = re.compile(r"\\[gk]|\(\?(?:P[=>]|&|R|[+-]?\d|\()")
 _NUMBER = re.compile(r"\\[1-9]")
+_STARTS = frozenset({"^", r"\A"})
+_ENDS = frozenset({"$", r"\z", r"\Z"})
+_SEES_OTHERS = re.compile(r"\\G|\(\?(?:[=!>]|<[=!])|[*+?}]\+")
+"""What looks beyond what is matched, or would not give back what belongs to another value."""
+
 _BLANKS = re.compile(r"\(\?[a-zA-Z^-]*x[a-zA-Z-]*[:)]?")
 
 
@@ -36,6 +41,26 @@ def without_names(regex: str) -> str:
             name = _NAME.match(regex, position)
             position = name.end() if name else position
             piece = "("
+        found += piece
+    return found
+
+
+def in_list(regex: str) -> str | None:
+    """Return *regex* for one or more values with `, ` between them, so that it matches any.
+
+    The ends of each value are those of a text then. None where that cannot be had.
+    """
+    found = ""
+    position = 0
+    while position < len(regex):
+        piece = _piece(regex, position)
+        if _BLANKS.match(regex, position) or _SEES_OTHERS.match(regex, position):
+            return None
+        position += len(piece)
+        if piece in _STARTS:
+            piece = "(?:^|(?<=, ))"
+        elif piece in _ENDS:
+            piece = r"(?:\z|(?=, ))"
         found += piece
     return found
 

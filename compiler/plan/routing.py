@@ -49,6 +49,7 @@ def plan_tables(
     access: AccessPlanner,
     *,
     tls_listener: bool,
+    joins_headers: bool,
     report: Report,
 ) -> tuple[tuple[HostTable, ...], tuple[UpstreamGroup, ...]]:
     """Return what answers under each host, and the upstream groups that this needs.
@@ -58,7 +59,10 @@ def plan_tables(
     classes = host_classes(ways)
     if not _bounded(classes, report):
         return (), ()
-    planner = _Planner(services, destinations, access, tls_listener=tls_listener, report=report)
+    conditions = ConditionPlanner(
+        tls_listener=tls_listener, joins_headers=joins_headers, report=report
+    )
+    planner = _Planner(services, destinations, access, conditions)
     entered = {id(found.parent) for found in classes if found.port is not None}
     tables = []
     choices = 0
@@ -169,14 +173,12 @@ class _Planner:
         services: Mapping[str, Service],
         destinations: Mapping[str, Destination],
         access: AccessPlanner,
-        *,
-        tls_listener: bool,
-        report: Report,
+        conditions: ConditionPlanner,
     ) -> None:
         self._services = services
         self._destinations = destinations
         self._access = access
-        self._conditions = ConditionPlanner(tls_listener=tls_listener, report=report)
+        self._conditions = conditions
         self.groups = GroupPlanner(many=len(destinations))
 
     def table(self, found: HostClass) -> HostTable:

@@ -17,6 +17,7 @@ def features_of(version: Version) -> Features:
         upstream_tls13_by_default=version >= (1, 23, 4),
         keepalive_by_default=version >= (1, 29, 7),
         lookup_without_ipv4=version >= (1, 23, 1),
+        joins_headers=version >= (1, 23),
         long_locations=version >= (1, 23, 4),
         # Before, a session was taken up before its server was known (CVE-2025-23419).
         sessions_know_their_server=(1, 26, 3) <= version < (1, 27) or version >= (1, 27, 4),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from compiler.router import rust_parser
 from compiler.router.code_points import (
@@ -41,6 +42,9 @@ from compiler.router.regex_nodes import (
     members,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = ["UnsupportedRegexError", "is_exact", "path_pattern", "path_to_pcre", "to_pcre"]
 
 _SPECIAL = frozenset("\\^$.|?*+()[]{}")
@@ -51,6 +55,14 @@ _LOOKS = {
     "line-end": r"(?![^\n])",
     "word": r"\b",
     "not-word": r"\B",
+}
+_START_OF_VALUE = "(?:^|(?<=, ))"
+_END_OF_VALUE = r"(?:\z|(?=, ))"
+_LOOKS_IN_LIST = _LOOKS | {
+    "start": _START_OF_VALUE,
+    "end": _END_OF_VALUE,
+    "line-start": _START_OF_VALUE,
+    "line-end": _END_OF_VALUE,
 }
 _MAX_SEQUENCES = 40
 # A first byte and all that continue it; the subject is known to be UTF-8.
@@ -71,14 +83,16 @@ def path_to_pcre(text: str, *, capture: bool = True) -> str:
     return to_pcre(path_pattern(text), capture=capture)
 
 
-def to_pcre(text: str, *, capture: bool = True) -> str:
+def to_pcre(text: str, *, capture: bool = True, in_list: bool = False) -> str:
     """Return the PCRE pattern that finds in bytes of UTF-8 what *text* finds for Rust.
 
-    Without *capture* no group captures.
+    Without *capture* no group captures. With *in_list*, the subject is one or more values with
+    `, ` between them, and the ends of each are those of a text; no value may hold a newline.
 
     :raises UnsupportedRegexError: if *text* is refused by Rust, or has no counterpart
     """
-    return _Writer(capture).write(rust_parser.parse(text))
+    looks = _LOOKS_IN_LIST if in_list else _LOOKS
+    return _Writer(capture, looks).write(rust_parser.parse(text))
 
 
 @lru_cache(maxsize=1024)
@@ -90,6 +104,7 @@ def is_exact(text: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Writer:
     capture: bool
+    looks: Mapping[str, str]
 
     def write(self, node: Node) -> str:
         """Return *node* as a whole pattern or group."""
@@ -110,7 +125,7 @@ class _Writer:
             inner = self._write(node.node, follow=follow)
             return f"({inner})" if self.capture else f"(?:{inner})"
         if isinstance(node, Look):
-            return _LOOKS[node.kind]
+            return self.looks[node.kind]
         return _one_character(node)
 
     def _concat(self, node: Concat, *, follow: bool) -> str:
