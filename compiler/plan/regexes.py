@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _CAPITAL = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\(\?[^)]*[):]|[A-Z]")
 """A capital on its own; escapes, classes and what begins a group are passed over."""
 
+_ANY_CASE = "(?i)"
+
 _FIRST_ALONE = "nginx before 1.23 with the first alone"
 _AS_ONE = "nginx with all of them as one text"
 
@@ -58,7 +60,8 @@ class RegexPlanner:
             found = in_list(plain)
             if found is None:
                 self._report_list(candidate)
-            return _never_upper(plain if found is None else found)
+            value = plain if found is None else found
+            return value if regex.startswith(_ANY_CASE) else _never_upper(value)
         if header.every:
             self._report_list(candidate)
         translate = partial(to_pcre, capture=False, in_list=not header.every)

@@ -76,3 +76,24 @@ def test_a_capture_that_cannot_be_read_is_refused() -> None:
     ]  # fmt: skip
     outcome = compile_texts(found, f"{CONF}proxy_listen = 127.0.0.1:80\n")
     assert "K344" in outcome.codes
+
+
+@pytest.mark.parametrize(
+    ("regex", "found"), [("V1$", False), ("(?i)^V1$", True), ("v[0-9]", True), ("(?i)^V2$", False)]
+)
+def test_values_are_compared_in_lower_case(
+    engine: Engine, workdir: Path, regex: str, *, found: bool
+) -> None:
+    """Kong's flavor traditional does that with what a request says, not with the expression."""
+    with upstream() as peer:
+        services = [
+            {
+                "name": "s",
+                "url": f"http://127.0.0.1:{peer.port}",
+                "routes": [{"name": "r", "headers": {"x-version": [f"~*{regex}"]}}],
+            }
+        ]
+        files = {"kong.yml": {"_format_version": "3.0", "services": services}, "kong.conf": CONF}
+        with gateway(engine, workdir, files) as served:
+            status = served.get("a.test", tls=False, headers={"X-Version": "V1"}).status
+    assert status == (200 if found else 404)
