@@ -109,6 +109,14 @@ def test_every_name_asks(
     ]
 
 
+def test_an_expression_without_a_host_asks_everybody() -> None:
+    route = {"expression": 'http.path ^= "/x"', "protocols": ["https"], "plugins": [MTLS]}
+    because = "route r0 has an expression that holds for every host"
+    assert said(compiled(route, conf={**CONF, "router_flavor": "expressions"})) == [
+        f"{START}every server name, and in those without one: {because}"
+    ]
+
+
 def test_ten_names_are_listed() -> None:
     hosts = [f"h{n:02}.test" for n in range(12)]
     assert said(compiled(asking(*hosts[::-1]))) == [

@@ -133,9 +133,9 @@ ASKED_EVERYWHERE = Rule(
     severity=Severity.INFO,
     message=(
         "clients are asked for a certificate in handshakes for every server name{names}, and in "
-        "those without one: route {route} has neither hosts nor snis"
+        "those without one: route {route} {reach}"
     ),
-    hint="give the route hosts or snis, and only their clients are asked",
+    hint="name hosts or snis (http.host in expressions), and only their clients are asked",
 )
 ASKED_BY_NAME = Rule(
     code="K538",

@@ -38,6 +38,9 @@ def report_asked(
             entity=route.ref,
             names=f" but {_without(others, asked)}" if others else "",
             route=route.label,
+            reach="has neither hosts nor snis"
+            if route.expression is None
+            else "has an expression that holds for every host",
         )
     else:
         names = _without(asked, others)
