@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compiler.catalog import plan_rules as rules
 from compiler.plan.pcre_text import in_list, pcre_problem, without_names
@@ -15,7 +15,7 @@ from compiler.router.rust_regex import is_exact, path_pattern, path_to_pcre, to_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from compiler.model.diagnostic import Report
+    from compiler.model.diagnostic import Report, Rule
     from compiler.router.candidates import Candidate
     from compiler.router.patterns import HeaderCondition
 
@@ -76,16 +76,9 @@ class RegexPlanner:
         translate: Callable[[str], str],
     ) -> str:
         """Return what *translate* makes of *regex*, of which Kong makes *whole*."""
-        route = candidate.route
         try:
             if not is_exact(whole):
-                self._report.add(
-                    rules.ROUTE_REGEX_ASCII,
-                    route.source.place(field),
-                    entity=route.ref,
-                    route=route.label,
-                    regex=regex,
-                )
+                self._say(rules.ROUTE_REGEX_ASCII, candidate, field, regex=regex)
             return translate(regex)
         except UnsupportedRegexError as error:
             self.refuse(candidate, field, regex, str(error))
@@ -100,29 +93,20 @@ class RegexPlanner:
 
     def refuse(self, candidate: Candidate, field: str, regex: str, reason: str) -> None:
         """Report that *regex* is not compiled, and why."""
-        route = candidate.route
-        self._report.add(
-            rules.ROUTE_REGEX,
-            route.source.place(field),
-            entity=route.ref,
-            route=route.label,
-            regex=regex,
-            reason=reason,
-        )
+        self._say(rules.ROUTE_REGEX, candidate, field, regex=regex, reason=reason)
 
     def _report_list(self, candidate: Candidate) -> None:
         if self._joins_headers:
             self._report_repeated(candidate, _AS_ONE)
 
     def _report_repeated(self, candidate: Candidate, how: str) -> None:
+        field = "headers" if candidate.route.expression is None else "expression"
+        self._say(rules.ROUTE_HEADER_REPEATED, candidate, field, how=how)
+
+    def _say(self, rule: Rule, candidate: Candidate, field: str, **said: Any) -> None:
         route = candidate.route
-        field = "headers" if route.expression is None else "expression"
         self._report.add(
-            rules.ROUTE_HEADER_REPEATED,
-            route.source.place(field),
-            entity=route.ref,
-            route=route.label,
-            how=how,
+            rule, route.source.place(field), entity=route.ref, route=route.label, **said
         )
 
 
